@@ -1,0 +1,1 @@
+"""Operators of overt: stream-ops, topology as code, embedded stack, demo."""

@@ -1,0 +1,33 @@
+# One page of recipes: `uv run just NAME`.
+
+# what CI runs first: format, lint, types, borders
+check:
+    ruff format --check .
+    ruff check .
+    mypy schemas/overt_schemas producer/overt_producer streams/*/overt_* deploy/overt_ops tests
+    lint-imports
+    python .ci/lock.py --check
+
+# format and mend what can be mended by a tool
+fix:
+    ruff format .
+    ruff check --fix .
+
+# every promise (`-m long` holds the rest)
+test *ARGS:
+    pytest {{ARGS}}
+
+# resolve anew, then write overt.lock and the pins in pyproject.toml
+lock:
+    python .ci/lock.py
+
+# ready time and memory of the whole stack, as JSON
+bench-stack *ARGS:
+    python -m tests.bench.stack {{ARGS}}
+
+# the short version of every bench
+bench: bench-stack
+
+# the licence text of Apache-2.0 stands in LICENSE; every wheel names it
+wheels:
+    uv build --all-packages --wheel

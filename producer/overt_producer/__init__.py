@@ -1,0 +1,1 @@
+"""The endpoint of overt: overtd captures with consent and in plain sight."""

@@ -1,0 +1,1 @@
+"""The contract of overt: records, codec, envelope, topics. No I/O."""

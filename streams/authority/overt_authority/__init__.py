@@ -1,0 +1,1 @@
+"""The authority of overt: devices, people, consent, beacon, grants, key release."""

@@ -1,0 +1,1 @@
+"""Faust processors of overt: open, check, seal again."""

@@ -1,0 +1,1 @@
+"""Sink connectors of overt: sealed objects, index, tiers."""

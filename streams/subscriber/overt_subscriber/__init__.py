@@ -1,0 +1,1 @@
+"""Readers of overt: one iterator over what a grant covers."""
