@@ -1,0 +1,63 @@
+"""Identities and the calendar they live in.
+
+``device`` and ``boot`` are 16 random bytes; a *session* is (device, boot, activity). Content is
+identified by ``BatchId`` and by nothing else: no random id, so any replay names the same thing.
+Persons are known by a pseudonym (``p-`` and 16 hex digits), grants by ``g-``, consents by ``c-``.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+
+ID_BYTES = 16
+
+
+class Stream(IntEnum):
+    """What a batch carries; part of the clear header."""
+
+    INPUT = 0
+    FRAME = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionId:
+    """One activity of one boot of one device."""
+
+    device: bytes
+    boot: bytes
+    activity: int
+
+    def __str__(self) -> str:
+        return f"{self.device.hex()[:8]}-{self.boot.hex()[:8]}-{self.activity}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchId:
+    """The identity of content; ``batch`` is gap-free per (device, boot, stream) from 0."""
+
+    device: bytes
+    boot: bytes
+    stream: Stream
+    batch: int
+
+
+def new_id() -> bytes:
+    """Return 16 random bytes for a device, boot or data key."""
+    return secrets.token_bytes(ID_BYTES)
+
+
+def new_name(prefix: str) -> str:
+    """Return a pseudonymous name such as ``p-0123456789abcdef``; it means nothing to anybody."""
+    return f"{prefix}-{secrets.token_hex(8)}"
+
+
+def week_of(wall_ms: int) -> str:
+    """Return the ISO week (UTC) of a Unix time in milliseconds, as ``2026-W48``."""
+    year, week, _ = datetime.fromtimestamp(wall_ms / 1000, UTC).isocalendar()
+    return f"{year}-W{week:02d}"
+
+
+def day_of(wall_ms: int) -> str:
+    """Return the UTC day of a Unix time in milliseconds, as ``2026-11-25``."""
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%Y-%m-%d")
