@@ -1,0 +1,66 @@
+"""The schema set: fixed ids, parsed schemas, fingerprints.
+
+Ids are ours and fixed for ever (a file in the tree, no registry to ask); a golden test pins the
+fingerprint of each, so that a released schema can only be followed by a new one, never changed.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import fastavro
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+from overt_schemas import records
+from overt_schemas.errors import Malformed
+
+IDS: dict[int, str] = {
+    # framed values of topics
+    1: "SealedBatch", 2: "Tombstone", 3: "Part", 4: "Marker", 5: "Signed",
+    7: "Session", 8: "AuditEntry", 9: "DeadLetter",
+    # rows of an object container
+    6: "StoredPart",
+    # inside a seal or a header
+    20: "PeriodHeader", 21: "InputBatch", 22: "FrameBatch",
+    # bodies of Signed
+    30: "BootEnd", 31: "KeySet", 32: "Policy", 33: "Overlay", 34: "Beacon",
+    35: "Device", 36: "Person", 37: "Grant", 38: "Consent", 39: "Presence",
+}  # fmt: skip
+ID_OF = {name: number for number, name in IDS.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """One schema: its id, record class, the JSON as written, the parsed form fastavro wants."""
+
+    id: int
+    name: str
+    record: type
+    json: dict[str, Any]
+    parsed: Any
+    fingerprint: str
+
+
+@cache
+def schema(name: str) -> Schema:
+    """Return the schema of that record name; parsed once a process."""
+    text = (resources.files("overt_schemas") / "avsc" / f"{name}.avsc").read_text("utf-8")
+    raw = json.loads(text)
+    return Schema(
+        id=ID_OF[name],
+        name=name,
+        record=getattr(records, name),
+        json=raw,
+        parsed=fastavro.parse_schema(json.loads(text)),
+        fingerprint=fingerprint(to_parsing_canonical_form(raw), "SHA-256"),
+    )
+
+
+def schema_by_id(number: int) -> Schema:
+    """Return the schema of that id, or raise ``Malformed`` (reason ``unknown_schema``)."""
+    name = IDS.get(number)
+    if name is None:
+        raise Malformed(f"unknown schema id {number}", reason="unknown_schema")
+    return schema(name)

@@ -1,0 +1,1 @@
+"""The seals: `batch` (endpoint), `part` and `marks` (processor), over `header` and `padding`."""
