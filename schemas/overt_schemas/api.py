@@ -31,11 +31,11 @@ RELEASE = "/v1/release"
 LOG_HEAD = "/v1/log/head"
 # GET ?from=&to=: {entries: [{number, at_ms, kind, actor, grant, purpose, person, detail}]}
 LOG_ENTRIES = "/v1/log/entries"
-# Operators.
 # POST {group, count} -> {tokens: [...]}: one-time enrolment tokens, each for a new pseudonym
 TOKENS = "/v1/admin/tokens"
 # POST {subscriber, purpose, cohort: [person] | ["group:<name>"], streams, not_before_ms,
-#   not_after_ms} -> {grant, state: "requested"}; POST /v1/admin/grants/<id>/approve by two operators
+#   not_after_ms} -> {grant, state: "requested"};
+# POST /v1/admin/grants/<id>/approve {} by two operators who did not request it
 GRANTS = "/v1/admin/grants"
 # POST {groups: [...]} each -> {beacon: number}
 PAUSE = "/v1/admin/pause"

@@ -102,7 +102,7 @@ def seqs(batch: InputBatch) -> npt.NDArray[np.int64]:
 
 def frame_hash(raster: Array) -> bytes:
     """Return XXH3-128 of a raster: height*width*4 bytes BGRX, masked, X = 0xff."""
-    return xxhash.xxh3_128_digest(memoryview(np.ascontiguousarray(raster)))
+    return xxhash.xxh3_128_digest(np.ascontiguousarray(raster).data)
 
 
 def _view(data: bytes, kind: str) -> Array:

@@ -32,6 +32,7 @@ class TombstoneMark:
     day: str
     reason: str
     raw: bytes
+    previous: bytes
     partition: int
     offset: int
 

@@ -57,12 +57,13 @@ class SegmentHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartHeader:
-    """Which batch a part holds, and of which raw record it was made."""
+    """Which batch a part holds, of which raw record; raw and previous let a reader walk the chain."""
 
     version: int = VERSION
     segment: bytes
     batch: int
     raw: bytes
+    previous: bytes
     partition: int
     offset: int
     schema: int
