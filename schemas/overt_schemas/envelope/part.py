@@ -57,7 +57,7 @@ class SegmentHeader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartHeader:
-    """Which batch a part holds, of which raw record; raw and previous let a reader walk the chain."""
+    """Which batch a part holds, of which raw record; both hashes let a reader walk the chain."""
 
     version: int = VERSION
     segment: bytes
