@@ -1,0 +1,63 @@
+"""The account of a run: does every event that was offered stand somewhere? Pure.
+
+The unit is the input event. *offered* is what the driver injected (None where a person typed),
+*captured* what the listener accepted, *read* the distinct events at the subscriber, *dropped* what
+the data itself labels as left out. The account closes when nothing is missing between any two
+stages and each of the three doors was refused to the identity without a grant, for its own reason.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+DOORS = ("topic", "object", "key")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What `stream-ops demo --json` prints; `ready_s` seconds, `pss_mb` megabytes of the stack."""
+
+    source: str
+    offered: int | None
+    captured: int
+    read: int
+    dropped: Mapping[str, int]
+    lost: int
+    duplicated: int
+    sessions: int
+    segments: int
+    parts: int
+    parts_in_objects: int
+    objects: int
+    frames_read: int
+    refused: Mapping[str, str]
+    ready_s: float
+    pss_mb: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object, in the order of the contract."""
+        return {**asdict(self), "dropped": dict(self.dropped), "refused": dict(self.refused)}
+
+
+def findings(account: Account) -> list[str]:
+    """Return one sentence for each reason why the account does not close; empty when it does."""
+    found = []
+    if account.offered is not None and account.offered != account.captured:
+        found.append(f"offered {account.offered}, captured {account.captured}")
+    accounted = account.read + sum(account.dropped.values())
+    if account.captured != accounted:
+        found.append(f"captured {account.captured}, read and dropped {accounted}")
+    if account.read <= 0:
+        found.append("nothing was read")
+    if account.lost:
+        found.append(f"{account.lost} events lost")
+    if account.duplicated:
+        found.append(f"{account.duplicated} events read twice")
+    if account.parts != account.parts_in_objects:
+        found.append(f"{account.parts} parts, {account.parts_in_objects} in objects")
+    missing = [door for door in DOORS if not account.refused.get(door)]
+    found += [f"the {door} was not refused to the identity without a grant" for door in missing]
+    reasons = {account.refused.get(door) for door in DOORS}
+    if not missing and len(reasons) != len(DOORS):
+        found.append("the three refusals do not have three reasons")
+    return found
