@@ -1,0 +1,67 @@
+"""What stands where, as the operator may see it: offsets and rows, never content."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from overt_schemas import topics
+from overt_schemas.errors import Transient
+
+GROUPS = {"refine-input": topics.INPUT, "refine-frame": topics.FRAME, "sink": topics.PART}
+_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """Records and objects of the part topic in the index, from a mark on."""
+
+    records: int
+    objects: int
+
+
+def ends(admin: AdminClient, topic: str) -> dict[int, int]:
+    """Return the end offset of each partition."""
+    wanted = {
+        TopicPartition(topic, n): OffsetSpec.latest()
+        for n in range(topics.CATALOGUE[topic].partitions)
+    }
+    try:
+        found = admin.list_offsets(wanted, request_timeout=_TIMEOUT_S)
+        return {where.partition: answer.result().offset for where, answer in found.items()}
+    except KafkaException as exc:
+        raise Transient(f"no end offsets of {topic}: {exc.args[0].name()}") from exc
+
+
+def lag(admin: AdminClient, group: str) -> int:
+    """Return how many records of its topic a group has not committed yet."""
+    topic = GROUPS[group]
+    known = ends(admin, topic)
+    where = [TopicPartition(topic, partition) for partition in known]
+    asked = admin.list_consumer_group_offsets(
+        [ConsumerGroupTopicPartitions(group, where)], request_timeout=_TIMEOUT_S
+    )
+    try:
+        answer = next(iter(asked.values())).result()
+    except KafkaException as exc:
+        raise Transient(f"no offsets of group {group}: {exc.args[0].name()}") from exc
+    committed = {p.partition: max(p.offset, 0) for p in answer.topic_partitions}
+    return sum(end - committed.get(partition, 0) for partition, end in known.items())
+
+
+def stored(index: Path, since: Mapping[int, int]) -> Stored:
+    """Return what the index holds of offsets at or behind ``since``, by partition."""
+    if not index.exists():
+        return Stored(records=0, objects=0)
+    uri = f"file:{index}?mode=ro"
+    where = (
+        "SELECT COALESCE(SUM(records), 0), COUNT(*) FROM objects "
+        "WHERE kafka_part = ? AND first_offset >= ?"
+    )
+    with sqlite3.connect(uri, uri=True, timeout=5) as base:
+        rows = [base.execute(where, item).fetchone() for item in since.items()]
+    base.close()
+    return Stored(records=sum(row[0] for row in rows), objects=sum(row[1] for row in rows))

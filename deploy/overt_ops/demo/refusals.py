@@ -1,0 +1,92 @@
+"""Three doors, tried by the subscriber that has no grant, with real clients.
+
+*topic*: its own credentials on overt.part.v1. *object*: another's segments at the authority without
+a grant, and its own credentials at the store. *key*: a segment header and wrap it was shown, under
+a grant that is not its own. Each returns the refusal's reason; a door that opens raises.
+"""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+import obstore
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+from obstore.store import S3Store
+
+from overt_ops.demo.admin import Door, call
+from overt_schemas import api, client, topics
+from overt_schemas.errors import Permanent, Refused
+
+_DENIED = {KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """A subscriber without a grant: what it owns and where it may knock."""
+
+    name: str
+    password: str
+    bootstrap: str
+    ca: Path
+    door: Door
+    store_url: str
+    bucket: str
+
+
+def at_topic(who: Stranger) -> str:
+    """Return the broker's reason for refusing the sealed topic."""
+    connection = client.scram(who.bootstrap, str(who.ca), who.name, who.password, "demo-stranger")
+    consumer = Consumer(client.registry_reader(connection, who.name))
+    try:
+        consumer.assign([TopicPartition(topics.PART, 0, 0)])
+        for _ in range(100):
+            message = consumer.poll(0.1)
+            if message is None:
+                continue
+            error = message.error()
+            if error is None or error.code() == KafkaError._PARTITION_EOF:
+                raise Permanent("the topic answered an identity without a grant", reason="open")
+            if error.code() in _DENIED:
+                return str(error.name())
+    finally:
+        consumer.close()
+    raise Permanent("the broker neither answered nor refused within 10 s", reason="unproven")
+
+
+def at_object(who: Stranger, name: str) -> str:
+    """Return the authority's and the store's reasons for refusing an object."""
+    try:
+        call(who.door, "GET", f"{api.SEGMENTS}?grant=g-none&limit=1")
+    except Refused as refusal:
+        first = refusal.reason
+    else:
+        raise Permanent("the authority listed segments without a grant", reason="open")
+    store = S3Store(
+        who.bucket, endpoint=who.store_url, access_key_id=who.name, region="us-east-1",
+        secret_access_key=who.password, client_options={"allow_http": True},
+        virtual_hosted_style_request=False,
+    )  # fmt: skip
+    try:
+        obstore.get(store, name)
+    except (PermissionDeniedError, UnauthenticatedError) as refusal:
+        return f"{first}; store: {type(refusal).__name__.removesuffix('Error')}"
+    raise Permanent("the store gave an object to an identity without rights", reason="open")
+
+
+def at_key(who: Stranger, grant: str, purpose: str, shown: tuple[bytes, bytes, str]) -> str:
+    """Return the authority's reason for refusing a key: header and wrap alone open nothing."""
+    header, wrap, person_key = shown
+    segment = {
+        "header": base64.b64encode(header).decode(), "wrap": base64.b64encode(wrap).decode(),
+        "person_key": person_key,
+    }  # fmt: skip
+    body = {"grant": grant, "purpose": purpose, "segments": [segment]}
+    try:
+        answer = call(who.door, "POST", api.RELEASE, body)
+    except Refused as refusal:
+        return refusal.reason
+    for entry in answer["keys"]:
+        if "refused" in entry:
+            return str(entry["refused"])
+    raise Permanent("the authority released a key without a grant", reason="open")
