@@ -89,14 +89,18 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """One look after another. A watch that never saw the indicator does not wait: it is lost."""
+    """One look after another.
 
-    seen_ms: int | None = None
+    Attributes:
+        last_ms: monotonic time at which the indicator was last seen, or put up.
+    """
+
+    last_ms: int
 
     def step(self, sight: Sight, now_ms: int) -> tuple["Watch", Verdict]:
-        """Return the next watch and what to do. ``now_ms`` is monotonic."""
+        """Return the next watch and what to do. Nothing is admitted but after VISIBLE."""
         if sight.is_visible:
-            return Watch(seen_ms=now_ms), Verdict.VISIBLE
-        if self.seen_ms is None or now_ms - self.seen_ms > GRACE_MS:
+            return Watch(last_ms=now_ms), Verdict.VISIBLE
+        if now_ms - self.last_ms > GRACE_MS:
             return self, Verdict.LOST
         return self, Verdict.RAISE
