@@ -3,7 +3,8 @@
 *Framed* (Confluent's layout, what topics carry): ``0x00``, schema id as 4 bytes big-endian, Avro.
 *Packed* (inside seals, headers and ``Signed``): Avro alone, where the id stands elsewhere. Avro
 written by a fixed schema is deterministic here: no maps, no unions, so equal records are equal
-bytes. Nothing is decoded past ``MAX_BYTES``; a decode that leaves bytes over is refused.
+bytes. Nothing is decoded past ``MAX_BYTES`` or ``MAX_ITEMS``; a decode that leaves bytes over is
+refused.
 """
 
 import io
@@ -20,6 +21,9 @@ from overt_schemas.errors import Malformed
 
 R = TypeVar("R")
 MAX_BYTES = 8 * 1_048_576  # max.decompressed.message.bytes of every topic
+# Elements of all arrays of one record: two bytes of Avro can make an element of 250 bytes of
+# memory; 8 MiB of zeros would cost a reader 1 GiB and 7 s.
+MAX_ITEMS = 65_536
 _FRAME = struct.Struct(">BI")
 FRAME_BYTES = _FRAME.size
 
@@ -41,6 +45,8 @@ def unpack(kind: type[R], data: bytes) -> R:
     if len(data) > MAX_BYTES:
         raise Malformed(f"{kind.__name__} of {len(data)} bytes is over the limit", reason="size")
     own, source = schema(kind.__name__), io.BytesIO(data)
+    if len(data) > MAX_ITEMS:  # each element is at least a byte, so fewer bytes cannot hold more
+        _skim(_shape(own.name), data, 0, MAX_ITEMS)
     try:
         value = fastavro.schemaless_reader(source, own.parsed, None)
     except (EOFError, ValueError, IndexError, OverflowError, MemoryError, TypeError) as exc:
@@ -75,6 +81,68 @@ def decode(data: bytes, *allowed: type[R]) -> R:
     if own.record not in allowed:
         raise Malformed(f"schema {own.name} has no place here", reason="schema_not_allowed")
     return unpack(own.record, data[FRAME_BYTES:])
+
+
+_Shape = tuple[Any, ...]
+
+
+@cache
+def _shape(name: str) -> _Shape:
+    return _outline(schema(name).json)
+
+
+def _outline(node: dict[str, Any] | str) -> _Shape:
+    """Compile a schema to what `_skim` walks: type names, and a nested tuple for an array."""
+    if isinstance(node, str):
+        return (node,)
+    kinds = (f["type"] for f in node["fields"])
+    return tuple(k if isinstance(k, str) else _outline(k["items"]) for k in kinds)
+
+
+def _skim(shape: _Shape, data: bytes, at: int, left: int) -> tuple[int, int]:
+    """Return where a datum ends and how many elements are left, making no value of it."""
+    for kind in shape:
+        if kind == "boolean":
+            at += 1
+        elif kind in {"int", "long"}:
+            _, at = _skim_long(data, at)
+        elif isinstance(kind, str):  # bytes, string
+            size, at = _skim_long(data, at)
+            if not 0 <= size <= len(data) - at:
+                raise Malformed("a length points past the end")
+            at += size
+        else:
+            at, left = _skim_array(kind, data, at, left)
+    return at, left
+
+
+def _skim_array(shape: _Shape, data: bytes, at: int, left: int) -> tuple[int, int]:
+    while True:
+        count, at = _skim_long(data, at)
+        if (
+            count < 0
+        ):  # the long form: a negative count and the block's size in bytes, both untrusted
+            count, (_, at) = -count, _skim_long(data, at)
+        if count == 0:
+            return at, left
+        left -= count
+        if left < 0:
+            raise Malformed(f"more than {MAX_ITEMS} elements in one record", reason="size")
+        for _ in range(count):
+            at, left = _skim(shape, data, at, left)
+
+
+def _skim_long(data: bytes, at: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if at >= len(data):
+            break
+        byte, at = data[at], at + 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            value &= 0xFFFF_FFFF_FFFF_FFFF  # as fastavro's C does, so both read the same count
+            return (value >> 1) ^ -(value & 1), at
+    raise Malformed("a number does not end")
 
 
 @cache

@@ -45,6 +45,7 @@ _TYPES = {
     "dt": "<i4", "kind": "u1", "x": "<i2", "y": "<i2", "code": "<u2", "state": "<u2",
     "keysym": "<u4", "flags": "u1", "layout": "u1",
 }  # fmt: skip
+_SEQ_LIMIT = 2**62  # so that adding 32-bit offsets cannot wrap
 Array = npt.NDArray[np.generic]
 
 
@@ -90,8 +91,14 @@ def read(batch: InputBatch) -> Columns:
 
 
 def seqs(batch: InputBatch) -> npt.NDArray[np.int64]:
-    """Return the seq of each event of a batch."""
+    """Return the seq of each event of a batch.
+
+    Raises:
+        Malformed: another number of offsets than events, or a seq no device can have reached.
+    """
     count = len(batch.kind)
+    if not 0 <= batch.first_seq <= _SEQ_LIMIT:
+        raise Malformed("first seq is out of range", reason="columns")
     if not batch.seq:
         return np.arange(batch.first_seq, batch.first_seq + count, dtype=np.int64)
     offsets = _view(batch.seq, "<u4").astype(np.int64)

@@ -77,6 +77,6 @@ def wrap(key: bytes, public: bytes, info: bytes) -> bytes:
             mlkem.MLKEM768PublicKey.from_public_bytes(public[:_MLKEM_PUBLIC]),
             x25519.X25519PublicKey.from_public_bytes(public[_MLKEM_PUBLIC:]),
         )
-    except ValueError as exc:
+        return _SUITE.encrypt(key, target, info)
+    except ValueError as exc:  # also raised by encrypt: an X25519 point of low order
         raise Malformed("not a public key of this suite") from exc
-    return _SUITE.encrypt(key, target, info)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
 
+from overt_schemas.errors import Malformed
+
 ID_BYTES = 16
 
 
@@ -54,10 +56,17 @@ def new_name(prefix: str) -> str:
 
 def week_of(wall_ms: int) -> str:
     """Return the ISO week (UTC) of a Unix time in milliseconds, as ``2026-W48``."""
-    year, week, _ = datetime.fromtimestamp(wall_ms / 1000, UTC).isocalendar()
+    year, week, _ = _utc(wall_ms).isocalendar()
     return f"{year}-W{week:02d}"
 
 
 def day_of(wall_ms: int) -> str:
     """Return the UTC day of a Unix time in milliseconds, as ``2026-11-25``."""
-    return datetime.fromtimestamp(wall_ms / 1000, UTC).strftime("%Y-%m-%d")
+    return _utc(wall_ms).strftime("%Y-%m-%d")
+
+
+def _utc(wall_ms: int) -> datetime:
+    try:
+        return datetime.fromtimestamp(wall_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError) as exc:  # a device may claim any 64-bit time
+        raise Malformed("time lies outside the calendar", reason="time") from exc

@@ -59,12 +59,37 @@ def verify_period(record: SealedBatch | Tombstone, device_public: bytes) -> Peri
         Untrusted, Malformed
     """
     verify(device_public, record.period_signature, Domain.PERIOD, record.period, record.wrap)
-    return codec.unpack(PeriodHeader, record.period)
+    return period_of(record)
+
+
+def period_of(record: SealedBatch | Tombstone) -> PeriodHeader:
+    """Return the period header that stands beside a clear header, when both name one period.
+
+    Who verifies a period once and keeps the result compares its later batches with this.
+
+    Raises:
+        Malformed: not a period header, or of another device, boot or period than the clear header,
+            which would let a device's own period vouch for somebody else's batch.
+    """
+    period, head = codec.unpack(PeriodHeader, record.period), clear.unpack(record.header)
+    if period.version != clear.VERSION:
+        raise Malformed("period header of an unknown version", reason="period")
+    if (period.device, period.boot, period.period) != (head.device, head.boot, head.period):
+        raise Malformed("clear header and period header name different periods", reason="period")
+    return period
 
 
 def content_key(record: SealedBatch, private: hpke.PrivateKey) -> AESGCM:
-    """Return the period's key, for a processor that holds the epoch's private key."""
-    return AESGCM(private.unwrap(record.wrap, period_info(record.period)))
+    """Return the period's key, for a processor that holds the epoch's private key.
+
+    Raises:
+        Untrusted: the wrap does not open.
+        Malformed: it opens and holds something else than a key of 32 bytes.
+    """
+    key = private.unwrap(record.wrap, period_info(record.period))
+    if len(key) != hpke.KEY_BYTES:
+        raise Malformed("wrap holds no key of this suite", reason="wrap")
+    return AESGCM(key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,10 +163,11 @@ def drop(tombstone: Tombstone, reason: str, signer: SigningKey | None = None) ->
 
 
 def verify_tombstone(record: Tombstone, device_public: bytes) -> None:
-    """Return nothing when capture made it, and gave the reason where it must."""
+    """Return nothing when capture made it, for this period, and gave the reason where it must."""
     verify(device_public, record.signature, Domain.BATCH, record.header, record.content_hash)
     if record.reason in SIGNED_REASONS:
         proof, reason = record.reason_signature, record.reason.encode()
         verify(device_public, proof, Domain.DROP, record.header, reason)
     elif record.reason not in UNSIGNED_REASONS:
         raise Malformed("tombstone of an unknown reason", reason="tombstone")
+    period_of(record)

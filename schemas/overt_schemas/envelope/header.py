@@ -17,6 +17,7 @@ CODEC_ZSTD_PADME = 0
 FIRST = bytes(32)  # the previous hash of batch 0
 _LAYOUT = struct.Struct("<BBBx16s16s32sQQQQI4x")
 BYTES = _LAYOUT.size
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,8 @@ def unpack(data: bytes) -> ClearHeader:
     """Return the header in exactly 104 bytes.
 
     Raises:
-        Malformed: another length, version, codec or stream, or padding that is not zero.
+        Malformed: another length, version, codec or stream, padding that is not zero, or a number
+            that a signed 64-bit column (Avro, SQL) could not carry on.
     """
     if len(data) != BYTES:
         raise Malformed("clear header has the wrong length", reason="header")
@@ -60,6 +62,8 @@ def unpack(data: bytes) -> ClearHeader:
         raise Malformed("clear header of an unknown version", reason="header")
     if stream not in (Stream.INPUT, Stream.FRAME):
         raise Malformed("clear header of an unknown stream", reason="header")
+    if max(numbers) > _LARGEST:
+        raise Malformed("clear header with a number out of range", reason="header")
     batch, segment, period, beacon, schema = numbers
     return ClearHeader(
         stream=Stream(stream), device=device, boot=boot, previous=previous, batch=batch,

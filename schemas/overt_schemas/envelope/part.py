@@ -11,7 +11,8 @@ commit to its key, so the segment header carries a commitment to the data key.
 import hashlib
 import secrets
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any, TypeVar, get_type_hints
 
 import cbor2
 from cryptography.exceptions import InvalidTag
@@ -26,7 +27,9 @@ from overt_schemas.signing import Domain, SigningKey, verify
 H = TypeVar("H")
 VERSION = 1
 IV_BYTES = 12
+MAX_HEADER = 16_384  # CBOR can make little input dear (rationals, shared values); headers are small
 _COSE_ENCRYPT0 = 16
+_DEPTH = 4  # of nested containers; headers need two
 _PROTECTED = cbor2.dumps({1: 3}, canonical=True)
 
 
@@ -85,14 +88,35 @@ def load(kind: type[H], data: bytes) -> H:
         Malformed: anything else, so that one header has one form and one hash.
     """
     try:
-        values = cbor2.loads(data)
+        values = cbor2.loads(data[: MAX_HEADER + 1], max_depth=_DEPTH)
         tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         header = kind(**tuples)
-        if dump(header) == data and values["version"] == VERSION:
+        if _is_typed(header) and dump(header) == data and values["version"] == VERSION:
             return header
-    except (cbor2.CBORDecodeError, TypeError, AttributeError, ValueError, KeyError) as exc:
+    except (cbor2.CBORError, TypeError, AttributeError, ValueError, LookupError) as exc:
         raise Malformed(f"bytes are not a {kind.__name__}", reason="header") from exc
     raise Malformed(f"bytes are not a {kind.__name__} in its one form", reason="header")
+
+
+def _is_typed(header: Any) -> bool:
+    """Return whether each field holds its type; CBOR itself would let a text stand for a number."""
+    own: type = type(header)
+    for name, kind in _types(own).items():
+        value = getattr(header, name)
+        if kind is int:
+            good = type(value) is int and -(2**63) <= value < 2**63
+        elif kind == tuple[str, ...]:
+            good = type(value) is tuple and all(type(item) is str for item in value)
+        else:
+            good = type(value) is kind
+        if not good:
+            return False
+    return True
+
+
+@cache
+def _types(kind: type) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def segment_info(segment: bytes) -> bytes:
@@ -169,14 +193,14 @@ def open_part(part: Part, key: AESGCM) -> bytes:
         Malformed: not a COSE_Encrypt0 of the one algorithm.
     """
     try:
-        body = cbor2.loads(part.sealed)
+        body = cbor2.loads(part.sealed, max_depth=_DEPTH)
         protected, unprotected, ciphertext = body.value
         if body.tag != _COSE_ENCRYPT0 or protected != _PROTECTED:
             raise Malformed("not A256GCM in COSE_Encrypt0", reason="cose")
         return key.decrypt(unprotected[5], ciphertext, _aad(part.segment, part.header))
     except InvalidTag as exc:
         raise Untrusted("part does not open under this key", reason="tag") from exc
-    except (cbor2.CBORDecodeError, AttributeError, TypeError, ValueError, KeyError) as exc:
+    except (cbor2.CBORError, AttributeError, TypeError, ValueError, LookupError) as exc:
         raise Malformed("not a COSE_Encrypt0", reason="cose") from exc
 
 
