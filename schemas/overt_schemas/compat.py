@@ -30,7 +30,7 @@ def obstacles(reader: Any, writer: Any, path: str = "") -> tuple[str, ...]:
         if reader == writer or reader in _WIDENS.get(writer, frozenset()):
             return ()
         return (f"{here}: {writer} cannot be read as {reader}",)
-    kinds = {node.get("type") if isinstance(node, dict) else node for node in (reader, writer)}
+    kinds = {node.get("type") if isinstance(node, dict) else "" for node in (reader, writer)}
     if kinds == {"array"}:
         return obstacles(reader["items"], writer["items"], f"{path}[]")
     if kinds == {"record"}:
