@@ -11,7 +11,7 @@ from overt_schemas import api
 from overt_schemas.errors import Refused, Transient
 
 # A grant needs two approvers, neither of whom asked for it.
-REQUESTER, APPROVERS = "op-1", ("op-2", "op-3")
+REQUESTER, APPROVERS = "ops", ("approver-1", "approver-2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
