@@ -1,0 +1,263 @@
+"""Objects: Avro containers of ``StoredPart``, built from Kafka records without opening them.
+
+Each record is an encoded prefix (where it came from) followed by the Kafka value less its 5-byte
+frame, so any Avro reader reads the file and no record is encoded anew. Codec null, no map in the
+schema, blocks of at most 64 records. Metadata besides Avro's own, all decimal or plain text:
+
+``overt.topic`` ``overt.topic_id`` ``overt.partition``  whose records
+``overt.first_offset`` ``overt.last_offset``  the range the object covers, both ends in it
+``overt.records``    how many it holds
+``overt.set_aside``  offsets, joined by commas, that went to the dead letters instead
+``overt.sha256``     the last: of the whole object, with these 64 digits as zeros
+
+The range begins where the object before ended, whether or not a record stands at that offset. The
+bytes are a function of range and records: two workers that cut alike build the same object. Pure.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from overt_schemas import codec
+from overt_schemas.catalogue import schema
+from overt_schemas.errors import Malformed
+from overt_schemas.records import Header, StoredPart
+from overt_sinks import avro
+from overt_sinks.naming import Partition
+from overt_sinks.placing import Place, place
+from overt_sinks.runs import Datum, Run, runs_of
+from overt_sinks.taken import Taken
+
+BLOCK_RECORDS = 64
+_NO_HASH = b"0" * 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Object:
+    """An object as the index knows it, whether it was built here or read back."""
+
+    partition: Partition
+    first: int
+    last: int
+    records: int
+    set_aside: tuple[int, ...]
+    size: int
+    sha256: str
+    runs: tuple[Run, ...]
+
+    @property
+    def name(self) -> str:
+        """The object's name in the store."""
+        return self.partition.object(self.first)
+
+
+def build(
+    partition: Partition, first: int, last: int, records: Sequence[Taken]
+) -> tuple[Object, bytes]:
+    """Return the object that covers [first, last], and its bytes."""
+    aside = tuple(r.offset for r in records if r.place is None)
+    body = _Body(sync=_sync(partition.object(first), last))
+    placed = [(r, r.place) for r in records if r.place is not None]
+    for at in range(0, len(placed), BLOCK_RECORDS):
+        body.add_block(partition, placed[at : at + BLOCK_RECORDS])
+    metadata = {
+        "avro.schema": _schema_json(),
+        "avro.codec": b"null",
+        "overt.topic": partition.topic.encode(),
+        "overt.topic_id": partition.topic_id.encode(),
+        "overt.partition": b"%d" % partition.number,
+        "overt.first_offset": b"%d" % first,
+        "overt.last_offset": b"%d" % last,
+        "overt.records": b"%d" % len(placed),
+        "overt.set_aside": ",".join(map(str, aside)).encode(),
+        "overt.sha256": _NO_HASH,
+    }
+    head = avro.header(metadata, body.sync)
+    digest = hashlib.sha256(head)
+    for piece in body.pieces:
+        digest.update(piece)
+    at = _hash_at(len(head))
+    head = head[:at] + digest.hexdigest().encode() + head[at + len(_NO_HASH) :]
+    data = b"".join((head, *body.pieces))
+    runs = runs_of(datum.moved(len(head)) for datum in body.datums)
+    return _object(_Range(partition, first, last, aside), data, len(placed), runs), data
+
+
+def read(data: bytes) -> tuple[Object, list[StoredPart]]:
+    """Return what an object holds, after checking it against its own hash.
+
+    Raises:
+        Malformed: it is no object of a sink, or not whole.
+    """
+    cursor = avro.Cursor(data)
+    metadata, sync = cursor.header()
+    _check_hash(data, cursor.at)
+    parts: list[StoredPart] = []
+    datums: list[Datum] = []
+    block = 0
+    while cursor.at < len(data):
+        count, _ = cursor.long(), cursor.long()
+        for _ in range(count):
+            start = cursor.at
+            part = _next_part(cursor)
+            parts.append(part)
+            datums.append(_datum(block, start, cursor.at, part))
+        if cursor.take(avro.SYNC_BYTES) != sync:
+            raise Malformed("block does not end with the sync marker", reason="container")
+        block += 1
+    if len(parts) != _number(metadata, "records"):
+        raise Malformed("object holds another number of records than it says", reason="container")
+    return _object(_range(metadata), data, len(parts), runs_of(datums)), parts
+
+
+def read_run(data: bytes) -> list[StoredPart]:
+    """Return the records of one run's bytes, as cut out of an object.
+
+    Raises:
+        Malformed: the bytes are not whole records.
+    """
+    cursor = avro.Cursor(data)
+    parts = []
+    while cursor.at < len(data):
+        parts.append(_next_part(cursor))
+    return parts
+
+
+def frame(part: StoredPart) -> bytes:
+    """Return the Kafka value of a stored record, byte for byte."""
+    return b"\0" + part.schema_id.to_bytes(4, "big") + part.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    partition: Partition
+    first: int
+    last: int
+    aside: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Body:
+    """What follows the header while it is being built, and where each record stands in it."""
+
+    sync: bytes
+    pieces: list[bytes | memoryview] = field(default_factory=list)
+    datums: list[Datum] = field(default_factory=list)
+    blocks: int = 0
+    size: int = 0
+
+    def add_block(self, partition: Partition, records: Sequence[tuple[Taken, Place]]) -> None:
+        """Append one block of ``records``."""
+        encoded = [_encode(partition, taken) for taken, _ in records]
+        sizes = [len(prefix) + len(value) for prefix, value in encoded]
+        opening = avro.long(len(records)) + avro.long(sum(sizes))
+        self.pieces.append(opening)
+        at = self.size + len(opening)
+        for (prefix, value), size, (_, where) in zip(encoded, sizes, records, strict=True):
+            self.pieces += (prefix, value)
+            self.datums.append(Datum(block=self.blocks, byte_from=at, byte_len=size, place=where))
+            at += size
+        self.pieces.append(self.sync)
+        self.size, self.blocks = at + len(self.sync), self.blocks + 1
+
+
+def _encode(partition: Partition, taken: Taken) -> tuple[bytes, memoryview]:
+    """Return prefix and value of a record; the value is a view on what Kafka gave."""
+    value = memoryview(taken.value)[codec.FRAME_BYTES :]
+    bare = StoredPart(
+        topic_id=partition.topic_id, partition=partition.number, offset=taken.offset,
+        append_ms=taken.append_ms, key=taken.key,
+        headers=tuple(Header(name=name, value=data) for name, data in taken.headers),
+        schema_id=codec.schema_of(taken.value).id, value=b"",
+    )  # fmt: skip
+    # The empty value is the last byte, its length 0; ours takes its place.
+    return codec.pack(bare)[:-1] + avro.long(len(value)), value
+
+
+def _next_part(cursor: avro.Cursor) -> StoredPart:
+    """Return the record that stands here; it is self-delimiting."""
+    start = cursor.at
+    cursor.skip(cursor.long())  # topic_id
+    for _ in ("partition", "offset", "append_ms"):
+        cursor.long()
+    cursor.skip(cursor.long())  # key
+    while count := cursor.long():
+        if count < 0:
+            count = -count
+            cursor.long()
+        for _ in range(count):
+            cursor.skip(cursor.long())
+            cursor.skip(cursor.long())
+    cursor.long()  # schema_id
+    cursor.skip(cursor.long())  # value
+    return codec.unpack(StoredPart, cursor.data[start : cursor.at])
+
+
+def _datum(block: int, start: int, end: int, part: StoredPart) -> Datum:
+    where = place(frame(part))
+    return Datum(block=block, byte_from=start, byte_len=end - start, place=where)
+
+
+def _object(covers: _Range, data: bytes, records: int, runs: tuple[Run, ...]) -> Object:
+    return Object(
+        partition=covers.partition, first=covers.first, last=covers.last, records=records,
+        set_aside=covers.aside, size=len(data), sha256=hashlib.sha256(data).hexdigest(), runs=runs,
+    )  # fmt: skip
+
+
+def _range(metadata: Mapping[str, bytes]) -> _Range:
+    aside = _text(metadata, "set_aside")
+    partition = Partition(
+        topic=_text(metadata, "topic"),
+        topic_id=_text(metadata, "topic_id"),
+        number=_number(metadata, "partition"),
+    )
+    first, last = _number(metadata, "first_offset"), _number(metadata, "last_offset")
+    if not 0 <= first <= last:
+        raise Malformed("object covers no range of offsets", reason="container")
+    offsets = tuple(_decimal(text) for text in aside.split(",")) if aside else ()
+    return _Range(partition, first, last, offsets)
+
+
+def _text(metadata: Mapping[str, bytes], name: str) -> str:
+    try:
+        return metadata[f"overt.{name}"].decode("ascii")
+    except (KeyError, UnicodeDecodeError) as exc:
+        raise Malformed(f"object lacks overt.{name}", reason="container") from exc
+
+
+def _number(metadata: Mapping[str, bytes], name: str) -> int:
+    return _decimal(_text(metadata, name))
+
+
+def _decimal(text: str) -> int:
+    if not text.isdigit() or len(text) > 19:
+        raise Malformed("number in an object's metadata is none", reason="container")
+    return int(text)
+
+
+def _hash_at(header_size: int) -> int:
+    """Return where the hash's digits stand: before the end of the map and the sync marker."""
+    return header_size - avro.SYNC_BYTES - 1 - len(_NO_HASH)
+
+
+def _check_hash(data: bytes, header_size: int) -> None:
+    at = _hash_at(header_size)
+    end = at + len(_NO_HASH)
+    view = memoryview(data)
+    digest = hashlib.sha256(view[: max(at, 0)])
+    digest.update(_NO_HASH)
+    digest.update(view[end:])
+    if digest.hexdigest().encode() != data[max(at, 0) : end]:
+        raise Malformed("object does not match its own hash", reason="object_hash")
+
+
+def _sync(name: str, last: int) -> bytes:
+    return hashlib.sha256(f"overt sync v1 {name} {last}".encode()).digest()[: avro.SYNC_BYTES]
+
+
+@cache
+def _schema_json() -> bytes:
+    return json.dumps(schema("StoredPart").json, separators=(",", ":")).encode()
