@@ -15,7 +15,7 @@ from typing import Any
 from overt_schemas import catalogue, codec, hpke, records
 from overt_schemas.envelope import batch, header, marks, padding, part
 from overt_schemas.ids import Stream
-from overt_schemas.signing import SigningKey, device_key_id
+from overt_schemas.signing import SigningKey, beacon_tag, device_key_id
 from overt_schemas.testing import empty_input
 
 HERE = Path(__file__).parent
@@ -126,7 +126,11 @@ def sealed() -> dict[str, Any]:
         "framed": {k: codec.encode(v).hex() for k, v in framed.items()},
         "batch_hash": raw.hash.hex(),
         "segment_info": segment.info.hex(),
-        "beacon_tag": {"secret": secret("tag").hex(), "number": 99},
+        "beacon_tag": {
+            "secret": secret("tag").hex(),
+            "number": 99,
+            "tag": beacon_tag(secret("tag"), 99).hex(),
+        },
     }
 
 
