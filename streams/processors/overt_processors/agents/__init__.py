@@ -1,0 +1,1 @@
+"""The Faust agents: bytes in, core, bytes out."""

@@ -1,0 +1,104 @@
+"""The activity rule in event time: what a batch says of itself must be possible.
+
+Violations are marked on the part, never mended: renumbering would hide from a reader what the
+device did, and a batch that is odd may still be the truth. What cannot be read at all is another
+matter (``Malformed``) and becomes a dead letter.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from overt_processors.core.opening import in_range
+from overt_schemas import columns
+from overt_schemas.records import FrameBatch, Gap, InputBatch
+
+EVENT_ORDER = "event_order"  # event time goes back within the batch, or behind the one before
+SEQ_ORDER = "seq_order"  # seq does not rise, within the batch or over the one before
+BOUNDS = "bounds"  # an event further from the batch's start than a batch can reach
+FRAME_ORDER = "frame_order"  # frame numbers or grab times go back
+FRAME_COUNTS = "frame_counts"  # last seq or count of actions goes back from frame to frame
+GAP = "gap"  # a hole without a known reason, of nothing, or that ends before it begins
+ENDED = "ended"  # says why the activity ended and is not its last batch, or the other way round
+
+# A batch is one second; 3.5 s hold-back and a clock that is being slewed do not reach this.
+_REACH_US = 10_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """First and last moment that a batch tells of, Unix microseconds."""
+
+    first_us: int
+    last_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What the rule found: when, and which violations (sorted)."""
+
+    span: Span | None  # None: a frame batch in which nothing happened has no time of its own
+    flags: tuple[str, ...]
+
+
+def read(batch: InputBatch | FrameBatch) -> Reading:
+    """Return the time a batch covers and the violations in it.
+
+    Raises:
+        Malformed: broken columns, or times outside the calendar.
+    """
+    flags = _common(batch)
+    match batch:
+        case InputBatch():
+            span: Span | None = _input(batch, flags)
+        case FrameBatch():
+            span = _frames(batch, flags)
+    return Reading(span=span, flags=tuple(sorted(flags)))
+
+
+def _input(batch: InputBatch, flags: set[str]) -> Span:
+    events, start = columns.read(batch), in_range(batch.start_us)
+    if not len(events):
+        return Span(first_us=start, last_us=start)
+    dt, seqs = events.dt.astype(np.int64), columns.seqs(batch)
+    first, last = int(dt.min()), int(dt.max())
+    if (dt[1:] < dt[:-1]).any() or start + first < batch.prev_event_us:
+        flags.add(EVENT_ORDER)
+    if (seqs[1:] <= seqs[:-1]).any() or batch.first_seq <= batch.prev_seq:
+        flags.add(SEQ_ORDER)
+    if first < -_REACH_US or last > _REACH_US:
+        flags.add(BOUNDS)
+    return Span(first_us=min(start, start + first), last_us=max(start, start + last))
+
+
+def _frames(batch: FrameBatch, flags: set[str]) -> Span | None:
+    times = [t for gap in batch.gaps for t in (gap.from_us, gap.to_us)]
+    number, until, counts = batch.prev_frame, 0, (-1, 0)
+    for frame in batch.frames:
+        times += (frame.t_us, frame.until_us)
+        mine = (frame.last_seq, frame.actions)
+        if frame.chunk == 0:
+            if frame.number <= number or frame.t_us < until:
+                flags.add(FRAME_ORDER)
+            if mine[0] < counts[0] or mine[1] < counts[1]:
+                flags.add(FRAME_COUNTS)
+        if frame.until_us < frame.t_us or frame.base >= frame.number:
+            flags.add(FRAME_ORDER)
+        number, until, counts = frame.number, frame.t_us, mine
+    if not times:
+        return None
+    span = Span(first_us=in_range(min(times)), last_us=in_range(max(times)))
+    if span.last_us - span.first_us > _REACH_US:
+        flags.add(BOUNDS)
+    return span
+
+
+def _common(batch: InputBatch | FrameBatch) -> set[str]:
+    flags = {GAP} if not all(map(_sound, batch.gaps)) else set()
+    if bool(batch.ended) != batch.final:
+        flags.add(ENDED)
+    return flags
+
+
+def _sound(gap: Gap) -> bool:
+    return gap.reason in columns.GAP_REASONS and gap.count >= 0 and gap.from_us <= gap.to_us

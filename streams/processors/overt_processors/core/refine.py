@@ -1,0 +1,131 @@
+"""One raw record in, one outcome out: the whole of refine, without Kafka.
+
+The outcome depends on the record, the registries and the keys alone; ``Memory`` only saves work
+(and holds the random data keys of this run). So a replay gives a part of the same batch.
+"""
+
+from dataclasses import dataclass, field
+
+from overt_processors.core import activity, admission, opening, sealing
+from overt_processors.core.opening import RAW_LIMIT, Keys
+from overt_processors.core.outcome import (
+    Dropped,
+    Erased,
+    Marked,
+    Now,
+    Outcome,
+    Raw,
+    Sealed,
+    SetAside,
+    Unknown,
+    Unsure,
+)
+from overt_processors.core.registry import Registries
+from overt_schemas.envelope import batch as envelope
+from overt_schemas.envelope.marks import BOOT_END, TOMBSTONE, seal_mark
+from overt_schemas.errors import Malformed, Permanent, Untrusted
+from overt_schemas.records import BootEnd, DeadLetter, SealedBatch, Signed, Tombstone
+from overt_schemas.signing import device_key_id, open_record
+
+_KEY_LIMIT = 1024  # of a record's key in a dead letter; an honest one has 16 bytes
+_COUNTS = range(2**40)
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """What a worker keeps from one record to the next."""
+
+    periods: opening.Periods = field(default_factory=opening.Periods)
+    segments: sealing.Segments = field(default_factory=sealing.Segments)
+
+    def clear(self) -> None:
+        """Forget all keys: the partitions are somebody else's now."""
+        self.periods.clear()
+        self.segments.clear()
+
+
+def step(
+    memory: Memory, registries: Registries, keys: Keys, raw: Raw, now: Now, *, settled: bool = False
+) -> Outcome:
+    """Return what becomes of ``raw``.
+
+    ``settled`` says that the registries were read to their end after the record was seen: then
+    unknown means forbidden, and nothing is ``Unsure`` any more.
+    """
+    try:
+        return _refine(memory, registries, keys, raw, now)
+    except Erased as exc:
+        return Dropped(reason=exc.reason)
+    except Unknown as exc:
+        return set_aside(raw, keys, exc.reason, now) if settled else Unsure(reason=exc.reason)
+    except Permanent as exc:
+        return set_aside(raw, keys, exc.reason, now)
+
+
+def set_aside(raw: Raw, keys: Keys, reason: str, now: Now) -> SetAside:
+    """Return the record in a dead letter, byte for byte as far as a topic can carry it."""
+    letter = DeadLetter(
+        topic=raw.topic, partition=raw.partition, offset=raw.offset,
+        key=(raw.key or b"")[:_KEY_LIMIT], value=(raw.value or b"")[:RAW_LIMIT], reason=reason,
+        at_ms=now.wall_ms, processor=keys.signer.key_id,
+    )  # fmt: skip
+    return SetAside(letter=letter, reason=reason)
+
+
+def _refine(memory: Memory, registries: Registries, keys: Keys, raw: Raw, now: Now) -> Outcome:
+    record = opening.decode(raw)
+    match record:
+        case SealedBatch():
+            return _batch(memory, registries, keys, raw, record, now)
+        case Tombstone():
+            return _tombstone(registries, keys, raw, record)
+        case Signed():
+            return _boot_end(registries, keys, raw, record)
+
+
+def _batch(
+    memory: Memory, registries: Registries, keys: Keys, raw: Raw, record: SealedBatch, now: Now
+) -> Sealed:
+    head = opening.read_header(raw, record)
+    device = admission.device_of(registries, head.device)
+    period = memory.periods.open(record, device.signing_key, keys)
+    opening.check_period(head, period.header)
+    # Before anything is opened: what belongs to somebody erased is not looked at.
+    admission.person_of(registries, period.header.person)
+    padded, batch = opening.open_batch(record, head, period.key)
+    reading = activity.read(batch)
+    admitted = admission.admit(registries, device, head, period.header, reading.span)
+    content = sealing.Content(
+        raw=raw, record=record, head=head, period=period.header, padded=padded, batch=batch,
+        flags=reading.flags,
+    )  # fmt: skip
+    part = sealing.part_of(memory.segments, content, admitted, keys.signer, now.boot_ns)
+    return Sealed(part=part, flags=reading.flags)
+
+
+def _tombstone(registries: Registries, keys: Keys, raw: Raw, record: Tombstone) -> Marked:
+    head = opening.read_header(raw, record)
+    device = admission.device_of(registries, head.device)
+    period = envelope.verify_period(record, device.signing_key)
+    opening.check_period(head, period)
+    envelope.verify_tombstone(record, device.signing_key)
+    admission.person_of(registries, period.person)
+    admission.seals_for(device, period.person)
+    mark = sealing.tombstone_mark(raw, record, head, period)
+    return Marked(marker=seal_mark(mark, raw.value or b"", keys.signer), kind=TOMBSTONE)
+
+
+def _boot_end(registries: Registries, keys: Keys, raw: Raw, signed: Signed) -> Marked:
+    if raw.key is None or signed.key_id != device_key_id(raw.key):
+        raise Untrusted("record's key is not the device that signed", reason="key")
+    device = admission.device_of(registries, raw.key)
+    end = open_record(signed, device.signing_key, BootEnd)
+    if end.device != device.device:
+        raise Untrusted("boot end of another device", reason="header")
+    opening.in_range(end.at_us)
+    if end.input_batches not in _COUNTS or end.frame_batches not in _COUNTS:
+        raise Malformed("boot end counts what no boot can hold", reason="bounds")
+    admission.person_of(registries, end.person)
+    admission.seals_for(device, end.person)
+    mark = sealing.boot_end_mark(raw, end)
+    return Marked(marker=seal_mark(mark, raw.value or b"", keys.signer), kind=BOOT_END)
