@@ -16,6 +16,7 @@ from typing import TypeVar
 import pytest
 
 from tests.desktop.driver import Driver
+from tests.desktop.painter import Painter
 
 NEEDED = ("Xvfb", "openbox")
 SIZE = "1280x800x24"
@@ -36,7 +37,7 @@ def require(*programs: str) -> None:
     pytest.skip(reason)
 
 
-def until(found: Callable[[], T], what: str, timeout_s: float = 10.0) -> T:
+def until(found: Callable[[], T | None], what: str, timeout_s: float = 10.0) -> T:
     """Poll for a truthy value; the one way in which tests here wait."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
@@ -82,10 +83,21 @@ class Server:
         self.programs: list[subprocess.Popen[bytes]] = []
         if with_manager:
             self.run("openbox", "--sm-disable")
-            driver = Driver(self.name)
-            atom = driver.display.intern_atom("_NET_SUPPORTING_WM_CHECK")
-            until(lambda: driver.root.get_full_property(atom, 0), "openbox manages the display")
-            driver.close()
+            until(self._is_managed, "openbox manages the display and gives the focus")
+
+    def _is_managed(self) -> bool:
+        """Whether a new window gets a frame and the focus; early ones get neither."""
+        painter = Painter(self.name)
+        window = painter.window("Probe", 0, 0, 20, 20)
+        deadline = time.monotonic() + 0.3
+        try:
+            while time.monotonic() < deadline:
+                if painter.display.get_input_focus().focus == window:
+                    return True
+                time.sleep(0.01)
+            return False
+        finally:
+            painter.close()
 
     def run(self, *command: str) -> subprocess.Popen[bytes]:
         program = subprocess.Popen(

@@ -6,6 +6,8 @@ is refused outright, as is every system that is not built yet. ``probe`` gathers
 """
 
 import os
+import re
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,8 +40,8 @@ class Desktop:
     """The verdict.
 
     Attributes:
-        reason: bounded code: ``ok``, ``wayland``, ``no_display``, ``unreachable``,
-            ``extension``, ``system``.
+        reason: bounded code: ``ok``, ``wayland``, ``no_display``, ``remote``,
+            ``unreachable``, ``extension``, ``system``.
         message: one line for a person, with what to do next; "" when it can be captured.
         missing: wanted extensions that are absent.
     """
@@ -50,7 +52,7 @@ class Desktop:
     missing: tuple[str, ...] = ()
 
 
-def decide(facts: Facts) -> Desktop:
+def decide(facts: Facts) -> Desktop:  # noqa: PLR0911  one return a refusal
     """Return whether a desktop of which these facts are known can be captured."""
     if not facts.system.startswith("linux"):
         name = {"darwin": "macOS", "win32": "Windows"}.get(facts.system, "this system")
@@ -64,6 +66,11 @@ def decide(facts: Facts) -> Desktop:
     if not facts.display:
         return _refused(
             "no_display", "there is no X display: start overtd inside the desktop session"
+        )
+    if display_number(facts.display) is None:
+        return _refused(
+            "remote",
+            "a display of another machine is not captured: start overtd where the person sits",
         )
     if facts.extensions is None:
         return _refused(
@@ -102,7 +109,32 @@ def probe(environment: Mapping[str, str] | None = None) -> Desktop:
     )
 
 
+def display_number(name: str) -> int | None:
+    """Return the number of a display of this machine, None for any other name."""
+    found = re.fullmatch(r"(?:unix)?:(\d{1,9})(?:\.\d+)?", name)
+    return int(found[1]) if found else None
+
+
+def is_served(name: str) -> bool:
+    """Whether a server listens for a display of this machine.
+
+    Asked before python-xlib is, which would go on to try the network: capture opens no inet
+    socket, not even a futile one.
+    """
+    number = display_number(name)
+    if number is None:
+        return False
+    path = f"/tmp/.X11-unix/X{number}"  # noqa: S108  the place the X protocol gives it
+    for address in (path, "\0" + path):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as attempt:
+            if attempt.connect_ex(address) == 0:
+                return True
+    return False
+
+
 def _extensions(name: str) -> frozenset[str] | None:
+    if not is_served(name):
+        return None
     from Xlib import display, error
 
     try:

@@ -4,6 +4,7 @@ python-xlib is pure Python and its connections are not shared between threads he
 is Transient: the session may come back, and the supervisor starts capture anew.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,19 +12,23 @@ from typing import Any
 
 from Xlib import X, display, error
 
+from overt_producer.sources.platform import is_served
 from overt_producer.sources.x11.servertime import ServerClock
 from overt_schemas.errors import Permanent, Transient
 
 
 def connect() -> Any:
     """Return a new connection to ``$DISPLAY``, silent about errors that nobody waits for."""
+    unreachable = Permanent(
+        "no X display can be reached: start overtd inside the desktop session",
+        reason="no_display",
+    )
+    if not is_served(os.environ.get("DISPLAY", "")):
+        raise unreachable
     try:
         connection = display.Display()
-    except (error.DisplayError, error.XauthError, OSError) as exc:
-        raise Permanent(
-            "no X display can be reached: start overtd inside the desktop session",
-            reason="no_display",
-        ) from exc
+    except (error.DisplayError, error.XauthError, error.ConnectionClosedError, OSError) as exc:
+        raise unreachable from exc
     # Windows die at any moment between two requests; python-xlib would print each BadWindow.
     connection.set_error_handler(lambda *_: None)
     return connection

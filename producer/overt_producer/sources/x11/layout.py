@@ -29,7 +29,9 @@ class LayoutWatch:
         with translated("reading the keyboard map"):
             self._rules = self._display.intern_atom("_XKB_RULES_NAMES")
             self._display.screen().root.change_attributes(event_mask=X.PropertyChangeMask)
-            self._history = self._begun(before)
+            if before is None:
+                before = KeymapHistory(maps=((monotonic_ms(), self._read(0)),))
+            self._history = self._grown(before, monotonic_ms())
 
     @property
     def history(self) -> KeymapHistory:
@@ -48,19 +50,21 @@ class LayoutWatch:
                 elif event.type == X.PropertyNotify and event.atom == self._rules:
                     since_ms = self._clock.monotonic_ms(event.time, since_ms)
             if is_changed:
-                keymap = self._read(self._history.latest.generation + 1)
-                self._history = self._history.changed(since_ms, keymap)
+                self._history = self._grown(self._history, since_ms)
 
     def close(self) -> None:
         """Close the connection; the history stays."""
         disconnect(self._display)
 
-    def _begun(self, before: KeymapHistory | None) -> KeymapHistory:
-        if before is None:
-            return KeymapHistory(maps=((monotonic_ms(), self._read(0)),))
-        if self._read(before.latest.generation) == before.latest:
-            return before
-        return before.changed(monotonic_ms(), self._read(before.latest.generation + 1))
+    def _grown(self, history: KeymapHistory, since_ms: int) -> KeymapHistory:
+        """Return the history with the map of now, if it is another one than the last.
+
+        The server also says that the map changed when another keyboard is typed on.
+        """
+        latest = history.latest
+        if self._read(latest.generation) == latest:
+            return history
+        return history.changed(since_ms, self._read(latest.generation + 1))
 
     def _read(self, generation: int) -> Keymap:
         info = self._display.display.info

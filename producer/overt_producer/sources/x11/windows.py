@@ -15,7 +15,7 @@ from Xlib import X
 
 from overt_producer.sources.events import WindowState
 from overt_producer.sources.x11.connection import connect, disconnect, translated
-from overt_producer.sources.x11.inspect import Inspector, Seen
+from overt_producer.sources.x11.inspection import Inspector, Seen
 
 # The server's stamps may lag its true time by a tick of its clock.
 TICK_MS = 5
@@ -36,6 +36,17 @@ class X11Windows:
                 event_mask=X.SubstructureNotifyMask | X.StructureNotifyMask | X.PropertyChangeMask
             )
             self._display.sync()
+        # A created window is nothing to see until it is mapped.
+        self._structural = {
+            X.MapNotify,
+            X.UnmapNotify,
+            X.DestroyNotify,
+            X.ReparentNotify,
+            X.ConfigureNotify,
+            X.GravityNotify,
+            X.CirculateNotify,
+            self._display.extension_event.ShapeNotify,
+        }
         self._is_grabbed = False
         self._is_stale = True
         self._held_since_ms = 0
@@ -95,10 +106,8 @@ class X11Windows:
                 return self._note_focus(event)
             case X.PropertyNotify:
                 return event.atom in self._inspector.watched
-            case X.CreateNotify:
-                return False  # nothing to see until it is mapped
             case _:
-                return True
+                return event.type in self._structural
 
     def _note_focus(self, event: Any) -> bool:
         if event.detail in (X.NotifyPointer, X.NotifyPointerRoot):

@@ -127,7 +127,8 @@ class Inspector:
         return WindowKind.MANAGED
 
     def _is_opaque(self, frame: Any, client: Any, *, is_composited: bool) -> bool:
-        if frame.shape_query_extents().shaped:
+        shape = frame.shape_query_extents()
+        if shape.bounding_shaped or shape.clip_shaped:
             return False
         windows = (frame,) if frame.id == client.id else (frame, client)
         if any(self._numbers(window, "_NET_WM_WINDOW_OPACITY") for window in windows):
