@@ -1,0 +1,38 @@
+"""``stream-ops``: what an operator types. One file a noun.
+
+A noun module offers ``app`` (a typer application with verbs) or ``command`` (a single function),
+and is registered below in one line. Every error that overt raises on purpose becomes one line on
+stderr and the exit code of the product's table.
+"""
+
+import sys
+
+import typer
+
+from overt_ops.cli import dev, topology
+from overt_ops.cli.exits import code_of
+from overt_schemas.errors import EXIT_INTERRUPTED, OvertError
+
+app = typer.Typer(
+    name="stream-ops",
+    help="Operate overt: the embedded stack, topics and access as code.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+# ---- nouns, in the order in which help lists them
+app.add_typer(dev.app, name="dev")
+app.add_typer(topology.app, name="topology")
+
+
+def main() -> None:
+    """Run the command line; the entry point of ``stream-ops``."""
+    try:
+        app()
+    except OvertError as exc:
+        sys.stderr.write(f"stream-ops: {exc}\n")
+        sys.exit(code_of(exc))
+    except KeyboardInterrupt:
+        sys.stderr.write("stream-ops: interrupted\n")
+        sys.exit(EXIT_INTERRUPTED)

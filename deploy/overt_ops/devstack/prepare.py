@@ -1,0 +1,122 @@
+"""Everything before the first process: jars, certificates, secrets, configuration, the table.
+
+Idempotent: what exists is kept (keys, ports, data), what is derived (configuration, settings) is
+written anew. Nothing here needs a running server.
+"""
+
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from overt_ops.devstack import bao, certs, jars, kafka, preflight, products, seaweed, service
+from overt_ops.devstack.handouts import OPERATORS, Handouts
+from overt_ops.devstack.layout import Layout, cache_dir
+from overt_ops.devstack.progress import Progress
+from overt_ops.devstack.tuning import Tuning
+from overt_ops.private import ensure_password, private_dir, write_private
+from overt_ops.topology import Topology
+
+PORTS = (*kafka.PORTS, *seaweed.PORTS, *bao.PORTS, "authority")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What a start needs to know."""
+
+    servers: tuple[str, ...]
+    products: tuple[str, ...]
+
+
+def prepare(
+    layout: Layout,
+    declared: Topology,
+    wanted: Sequence[str],
+    tuning: Tuning,
+    progress: Progress,
+    *,
+    new_ports: bool,
+) -> Prepared:
+    """Make a state directory ready to start; write the table of services.
+
+    Raises:
+        Permanent: no room, a port is taken, a jar differs, a product service is not installed.
+        Transient: a jar cannot be fetched.
+    """
+    private_dir(layout.state)
+    preflight.check_disk(layout.state)
+    ports = preflight.remembered_ports(layout.run / "ports.json", PORTS, new=new_ports)
+    cache = cache_dir()
+    progress.stage("fetching Apache Kafka")
+    found = jars.fetch(jars.read_lock(), cache / "kafka-4.4.0", progress)
+    aot = kafka.aot_path(cache, jars.KAFKA_LOCK)
+    if not aot.exists():
+        progress.stage("training Kafka's start cache (once)")
+        kafka.train(aot, found)
+    progress.stage("writing configuration")
+    _secrets(layout)
+    private_dir(layout.state / "logs")
+    with ThreadPoolExecutor(1) as pool:
+        # Formatting takes half a second of another process; the rest is ours.
+        formatting = pool.submit(kafka.prepare, layout, ports, found)
+        seaweed.prepare(layout, declared.buckets)
+        bao.prepare(layout, ports, declared.keys)
+        hand_out(Handouts(layout=layout, ports=ports, tuning=tuning), declared)
+        formatting.result()
+    servers = (
+        kafka.service(layout, ports, found, aot),
+        seaweed.service(layout, ports, declared.buckets),
+        bao.service(layout, ports),
+    )
+    product = products.services(layout, ports, wanted)
+    write_private(layout.run / "table.json", service.to_json((*servers, *product)))
+    return Prepared(
+        servers=tuple(entry.name for entry in servers),
+        products=tuple(entry.name for entry in product),
+    )
+
+
+def _secrets(layout: Layout) -> None:
+    kafka.ensure_broker_cert(layout)
+    bundle = layout.service_ca.read_bytes() + layout.device_ca.read_bytes()
+    write_private(layout.client_ca, bundle)
+    certs.ensure_root(layout.root_key, layout.root_pub)
+
+
+def hand_out(handouts: Handouts, declared: Topology) -> None:
+    """Write everybody's settings, and passwords for users whose process comes later."""
+    handouts.write_authority()
+    for name in products.PROCESSORS:
+        handouts.write_processor(name)
+    handouts.write_sink()
+    handouts.write_connection()
+    for user in declared.users:
+        ensure_password(handouts.layout.principal(user) / "kafka.password")
+    for name in declared.subscribers:
+        handouts.write_subscriber(name)
+    for name in OPERATORS:
+        handouts.write_operator(name)
+
+
+def known_ports(layout: Layout) -> dict[str, int]:
+    """Return the ports of a prepared stack."""
+    found: dict[str, int] = json.loads((layout.run / "ports.json").read_text())
+    return found
+
+
+def known_subscribers(layout: Layout) -> tuple[str, ...]:
+    """Return the names of a stack's subscribers."""
+    path = _subscribers(layout)
+    return tuple(json.loads(path.read_text())) if path.exists() else ()
+
+
+def remember_subscribers(layout: Layout, names: Sequence[str]) -> tuple[str, ...]:
+    """Add names to the stack's subscribers and return all of them."""
+    everybody = tuple(sorted({*known_subscribers(layout), *names}))
+    write_private(_subscribers(layout), json.dumps(everybody))
+    return everybody
+
+
+def _subscribers(layout: Layout) -> Path:
+    return layout.principals / "subscribers.json"

@@ -1,0 +1,284 @@
+"""The brokers' side of a topology: what is there, and the calls that change it.
+
+Every call waits for the controller's answer; an answer that is an error raises. Foreign errors
+become ``Transient`` (the broker cannot be reached) or ``Permanent`` (it says no).
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import (
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+    ResourcePatternType,
+    ResourceType,
+    ScramCredentialInfo,
+    ScramMechanism,
+    UserScramCredentialDeletion,
+    UserScramCredentialUpsertion,
+)
+
+from overt_ops.topology.changes import (
+    AddPartitions,
+    Allow,
+    CommitFirst,
+    CreateTopic,
+    CreateUser,
+    DeleteUser,
+    SetConfig,
+    Withdraw,
+)
+from overt_ops.topology.model import Binding
+from overt_ops.topology.plan import LiveTopic
+from overt_schemas.errors import OvertError, Permanent, Transient
+
+_TIMEOUT_S = 30
+_PAUSE_S = 0.1
+# A coordinator that has just started is still loading, a topic just made has no leader yet;
+# librdkafka's admin calls do not wait for either.
+_SETTLING = frozenset(
+    {
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+    }
+)
+# Passwords are 32 random bytes: stretching guards weak ones only, and costs at every connection.
+_ITERATIONS = 8192
+_RESOURCES = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}
+_OPERATIONS = {"read": AclOperation.READ, "write": AclOperation.WRITE}
+
+
+def _translated(exc: KafkaException) -> OvertError:
+    error = exc.args[0]
+    away = error.retriable() or error.code() < 0 or error.code() in _SETTLING
+    kind = Transient if away else Permanent
+    return kind(f"kafka: {error.str()}", reason="kafka")
+
+
+def _wait(call: Callable[[], Iterable["Future[Any]"]]) -> list[Any]:
+    """Return the results of a call, made again while the brokers are still settling."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        try:
+            return [future.result(_TIMEOUT_S) for future in call()]
+        except KafkaException as exc:
+            if exc.args[0].code() not in _SETTLING or time.monotonic() > deadline:
+                raise _translated(exc) from exc
+            time.sleep(_PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311 (jitter)
+
+
+class Brokers:
+    """A connection as the reconciler's principal."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._admin = AdminClient(dict(config))
+
+    # ---- what is there
+
+    def topics(self) -> dict[str, LiveTopic]:
+        """Return all topics but Kafka's own, with what was set on them and their ends."""
+        try:
+            listed = self._admin.list_topics(timeout=_TIMEOUT_S).topics
+        except KafkaException as exc:
+            raise _translated(exc) from exc
+        names = sorted(name for name in listed if not name.startswith("__"))
+        if not names:
+            return {}
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+        configs = _wait(lambda: self._admin.describe_configs(resources).values())
+        places = [
+            TopicPartition(name, p) for name in names for p in sorted(listed[name].partitions)
+        ]
+        ends = self._offsets(places, OffsetSpec.latest())
+        return {
+            name: LiveTopic(
+                config={
+                    key: str(entry.value)
+                    for key, entry in config.items()
+                    if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+                },
+                ends=tuple(end for (topic, _), end in ends.items() if topic == name),
+            )
+            for name, config in zip(names, configs, strict=True)
+        }
+
+    def _offsets(
+        self, places: list[TopicPartition], spec: OffsetSpec
+    ) -> dict[tuple[str, int], int]:
+        wanted = dict.fromkeys(places, spec)
+        level = IsolationLevel.READ_UNCOMMITTED
+        results = _wait(lambda: self._admin.list_offsets(wanted, isolation_level=level).values())
+        found = zip(wanted, results, strict=True)
+        return {(place.topic, place.partition): result.offset for place, result in found}
+
+    def users(self) -> frozenset[str]:
+        """Return every user with a SCRAM password."""
+        (found,) = _wait(lambda: [self._admin.describe_user_scram_credentials()])
+        return frozenset(found)
+
+    def access(self) -> tuple[frozenset[Binding], int]:
+        """Return all ALLOW bindings on topics and groups, and the number of DENY bindings.
+
+        A binding that the product would never make (a prefix, another operation) is returned too,
+        in words, so that it is withdrawn as undeclared.
+        """
+        anything = AclBindingFilter(
+            ResourceType.ANY, None, ResourcePatternType.ANY, None, None,
+            AclOperation.ANY, AclPermissionType.ANY,
+        )  # fmt: skip
+        (found,) = _wait(lambda: [self._admin.describe_acls(anything)])
+        allowed = frozenset(
+            _binding(acl) for acl in found if acl.permission_type == AclPermissionType.ALLOW
+        )
+        return allowed, sum(acl.permission_type == AclPermissionType.DENY for acl in found)
+
+    def offsets(self, groups: Iterable[str]) -> dict[tuple[str, str, int], int]:
+        """Return what the groups have committed."""
+        return {
+            (group, place.topic, place.partition): place.offset
+            for group in groups
+            for place in self._committed(group)
+            if place.offset >= 0
+        }
+
+    def _committed(self, group: str) -> list[TopicPartition]:
+        asked = [ConsumerGroupTopicPartitions(group)]
+        (answer,) = _wait(lambda: self._admin.list_consumer_group_offsets(asked).values())
+        places: list[TopicPartition] = answer.topic_partitions
+        return places
+
+    # ---- what changes it
+
+    def create_topics(self, changes: Iterable[CreateTopic]) -> None:
+        """Make topics; replicas as declared, or as many as there are brokers."""
+        brokers = len(self._admin.list_topics(timeout=_TIMEOUT_S).brokers)
+        new = [
+            NewTopic(
+                change.topic.name,
+                num_partitions=change.topic.partitions,
+                replication_factor=min(change.topic.replication, brokers),
+                config=dict(change.topic.config),
+            )
+            for change in changes
+        ]
+        if new:
+            _wait(lambda: self._admin.create_topics(new).values())
+
+    def add_partitions(self, change: AddPartitions) -> None:
+        """Extend a topic."""
+        new = [NewPartitions(change.topic, change.partitions)]
+        _wait(lambda: self._admin.create_partitions(new).values())
+
+    def set_config(self, change: SetConfig) -> None:
+        """Set or unset one setting of a topic."""
+        operation = AlterConfigOpType.SET if change.value is not None else AlterConfigOpType.DELETE
+        entry = ConfigEntry(change.key, change.value, incremental_operation=operation)
+        resource = ConfigResource(
+            ConfigResource.Type.TOPIC, change.topic, incremental_configs=[entry]
+        )
+        _wait(lambda: self._admin.incremental_alter_configs([resource]).values())
+
+    def commit_firsts(self, changes: Iterable[CommitFirst]) -> None:
+        """Commit first offsets; the groups must be empty."""
+        wanted: dict[str, list[TopicPartition]] = {}
+        for change in changes:
+            place = TopicPartition(change.topic, change.partition)
+            wanted.setdefault(change.group, []).append(place)
+        for group, places in wanted.items():
+            self._commit_first(group, places)
+
+    def _commit_first(self, group: str, places: list[TopicPartition]) -> None:
+        firsts = self._offsets(places, OffsetSpec.earliest())
+        offsets = [TopicPartition(t, p, offset) for (t, p), offset in firsts.items()]
+        asked = [ConsumerGroupTopicPartitions(group, offsets)]
+        (answer,) = _wait(lambda: self._admin.alter_consumer_group_offsets(asked).values())
+        # A group with members is refused without an exception, in each partition.
+        if any(place.error for place in answer.topic_partitions):
+            raise Permanent(
+                f"group {group} has members, so its first offset cannot be set: "
+                "stop its processes and apply again",
+                reason="group_busy",
+            )
+
+    def create_users(self, changes: Iterable[CreateUser], password: Callable[[str], str]) -> None:
+        """Give users their passwords."""
+        mechanism = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, _ITERATIONS)
+        self._alter_users(
+            UserScramCredentialUpsertion(c.user, mechanism, password(c.user).encode())
+            for c in changes
+        )
+
+    def delete_users(self, changes: Iterable[DeleteUser]) -> None:
+        """Take users' passwords away; open sessions end at the next re-authentication."""
+        self._alter_users(
+            UserScramCredentialDeletion(c.user, ScramMechanism.SCRAM_SHA_512) for c in changes
+        )
+
+    def _alter_users(self, alterations: Iterable[Any]) -> None:
+        listed = list(alterations)
+        if listed:
+            _wait(lambda: self._admin.alter_user_scram_credentials(listed).values())
+
+    def allow(self, changes: Iterable[Allow]) -> None:
+        """Add rights."""
+        acls = [_acl(change.binding) for change in changes]
+        if acls:
+            _wait(lambda: self._admin.create_acls(acls).values())
+
+    def withdraw(self, changes: Iterable[Withdraw]) -> None:
+        """Remove rights; in force within the call."""
+        filters = [_filter(change.binding) for change in changes]
+        if filters:
+            _wait(lambda: self._admin.delete_acls(filters).values())
+
+
+def _acl(binding: Binding) -> AclBinding:
+    return AclBinding(
+        _RESOURCES[binding.resource], binding.name, ResourcePatternType.LITERAL,
+        f"User:{binding.principal}", "*", _OPERATIONS[binding.operation], AclPermissionType.ALLOW,
+    )  # fmt: skip
+
+
+def _binding(acl: AclBinding) -> Binding:
+    resource, operation = acl.restype.name.lower(), acl.operation.name.lower()
+    if acl.resource_pattern_type != ResourcePatternType.LITERAL:
+        resource = f"{acl.resource_pattern_type.name.lower()}:{resource}"
+    principal = acl.principal.removeprefix("User:")
+    return Binding(principal=principal, resource=resource, name=acl.name, operation=operation)
+
+
+def _filter(binding: Binding) -> AclBindingFilter:
+    pattern, _, resource = binding.resource.rpartition(":")
+    return AclBindingFilter(
+        ResourceType[resource.upper()],
+        binding.name,
+        ResourcePatternType[pattern.upper()] if pattern else ResourcePatternType.LITERAL,
+        f"User:{binding.principal}",
+        None,
+        AclOperation[binding.operation.upper()],
+        AclPermissionType.ALLOW,
+    )

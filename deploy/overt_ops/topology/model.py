@@ -1,0 +1,258 @@
+"""The declared world: topics, principals, access, groups, buckets, key policies. Pure.
+
+The YAML files in ``deploy/topology`` are data, reviewed like code. ``parse`` turns them into frozen
+values and refuses what could only be a mistake or an attempt: a wildcard or prefix, a right on an
+unknown topic, a right of an unknown principal, an unknown key in a file.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any
+
+from overt_schemas.errors import Permanent
+
+FILES = ("topics", "principals", "access", "groups", "buckets", "keys")
+AUDIENCE = "openbao"  # what a token for the key server is made out to
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+_KEEP = re.compile(r"(\d+)(h|d)")
+_UNIT_MS = {"h": 3_600_000, "d": 86_400_000}
+_OBJECT_ACTIONS = {"get": "s3:GetObject", "put": "s3:PutObject", "delete": "s3:DeleteObject"}
+_CAPABILITIES = frozenset({"create", "read", "update", "delete", "list", "deny"})
+
+
+class Resource(Enum):
+    """What a right is about."""
+
+    TOPIC = "topic"
+    GROUP = "group"
+
+
+class Operation(Enum):
+    """The two operations the product hands out."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Binding:
+    """One literal ALLOW: ``principal`` (without ``User:``) may do ``operation`` on ``name``."""
+
+    principal: str
+    resource: str
+    name: str
+    operation: str
+
+    def __str__(self) -> str:
+        return f"{self.principal} {self.operation} {self.resource} {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """A topic as declared; ``config`` holds Kafka's own names and values as text."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bucketry:
+    """Buckets, and for each identity the actions it has in each bucket."""
+
+    buckets: tuple[str, ...]
+    rights: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Everybody with a key of the store."""
+        return tuple(self.rights)
+
+    def statements(self, identity: str) -> list[dict[str, object]]:
+        """Return an identity's rights as statements of an IAM policy."""
+        found: list[dict[str, object]] = []
+        for bucket, actions in self.rights[identity].items():
+            objects = [_OBJECT_ACTIONS[action] for action in actions if action != "list"]
+            if objects:
+                found.append(_allow(objects, f"arn:aws:s3:::{bucket}/*"))
+            if "list" in actions:
+                found.append(_allow(["s3:ListBucket"], f"arn:aws:s3:::{bucket}"))
+        return found
+
+
+def _allow(actions: list[str], resource: str) -> dict[str, object]:
+    return {"Effect": "Allow", "Action": actions, "Resource": [resource]}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyring:
+    """For each role of the key server the paths and capabilities of its policy."""
+
+    policies: Mapping[str, Mapping[str, tuple[str, ...]]]
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Everybody who may log in."""
+        return tuple(self.policies)
+
+    @staticmethod
+    def mount_of(role: str) -> str:
+        """Return the login's mount: each knows one public key, so nobody signs for another."""
+        return "jwt" if role == "authority" else f"jwt-{role}"
+
+    def policy(self, role: str) -> str:
+        """Return a role's policy as the key server stores it."""
+        lines = []
+        for path, capabilities in self.policies[role].items():
+            listed = ", ".join(f'"{capability}"' for capability in capabilities)
+            lines.append(f'path "{path}" {{ capabilities = [{listed}] }}')
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """All that is declared."""
+
+    topics: Mapping[str, Topic]
+    services: tuple[str, ...]
+    classes: tuple[str, ...]
+    access: frozenset[Binding]
+    groups: Mapping[str, tuple[str, ...]]
+    buckets: Bucketry
+    keys: Keyring
+    subscribers: tuple[str, ...] = ()
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """Everybody with a SCRAM password."""
+        return (*self.services, *self.subscribers)
+
+    def with_subscribers(self, names: Iterable[str]) -> "Topology":
+        """Return the topology with these subscribers: known users that have no right yet."""
+        added = tuple(sorted(set(names)))
+        for name in added:
+            if not _NAME.fullmatch(name) or name in self.services or name in self.classes:
+                raise Permanent(
+                    f"a subscriber cannot be called {name!r}: choose another lower-case name",
+                    reason="topology",
+                )
+        return replace(self, subscribers=added)
+
+
+def parse(documents: Mapping[str, Any]) -> Topology:
+    """Return the topology that the six documents (by file name, see ``FILES``) declare.
+
+    Raises:
+        Permanent: something in them is unknown, missing or too wide; the message names it.
+    """
+    missing = [name for name in FILES if name not in documents]
+    _require(not missing, f"missing files: {', '.join(missing)}")
+    topics = _topics(documents["topics"])
+    principals = documents["principals"]
+    _keys("principals", principals, {"services", "classes"})
+    services, classes = tuple(principals["services"]), tuple(principals["classes"])
+    for name in (*topics, *services, *classes, *documents["groups"]):
+        _require(_NAME.fullmatch(name) is not None, f"{name!r} is not a literal name")
+    groups = {group: tuple(names) for group, names in documents["groups"].items()}
+    for group, names in groups.items():
+        unknown = set(names) - set(topics)
+        _require(not unknown, f"group {group} reads unknown topics {sorted(unknown)}")
+    return Topology(
+        topics=topics,
+        services=services,
+        classes=classes,
+        access=_access(documents["access"], set(topics), {*services, *classes}, set(groups)),
+        groups=groups,
+        buckets=_buckets(documents["buckets"]),
+        keys=_keyring(documents["keys"]),
+    )
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise Permanent(f"topology: {message}: mend deploy/topology", reason="topology")
+
+
+def _keys(where: str, table: Mapping[str, Any], allowed: set[str]) -> None:
+    unknown = set(table) - allowed
+    _require(not unknown, f"unknown keys {sorted(unknown)} in {where}")
+
+
+def _topics(document: Mapping[str, Any]) -> dict[str, Topic]:
+    _keys("topics", document, {"defaults", "topics"})
+    defaults = document["defaults"]
+    topics = {}
+    for name, entry in document["topics"].items():
+        _keys(name, entry, {"partitions", "keep"})
+        config = {key: str(value) for key, value in defaults["config"].items()}
+        topics[name] = Topic(
+            name=name,
+            partitions=int(entry["partitions"]),
+            replication=int(defaults["replication"]),
+            config=config | _retention(name, str(entry["keep"])),
+        )
+    return topics
+
+
+def _retention(name: str, keep: str) -> dict[str, str]:
+    if keep == "compact":
+        return {"cleanup.policy": "compact"}
+    match = _KEEP.fullmatch(keep)
+    _require(match is not None, f"{name} keeps {keep!r}, not hours, days or compact")
+    assert match is not None  # noqa: S101 (for the type checker)
+    retention = int(match[1]) * _UNIT_MS[match[2]]
+    return {"cleanup.policy": "delete", "retention.ms": str(retention)}
+
+
+def _access(
+    entries: Iterable[Mapping[str, Any]], topics: set[str], principals: set[str], groups: set[str]
+) -> frozenset[Binding]:
+    found = set()
+    for entry in entries:
+        _keys("access", entry, {"principals", "read", "write", "groups"})
+        wanted = [
+            (Resource.TOPIC, Operation.READ, entry.get("read", ()), topics),
+            (Resource.TOPIC, Operation.WRITE, entry.get("write", ()), topics),
+            (Resource.GROUP, Operation.READ, entry.get("groups", ()), groups),
+        ]
+        for principal in entry["principals"]:
+            _require(principal in principals, f"access of unknown principal {principal!r}")
+            for resource, operation, names, known in wanted:
+                for name in names:
+                    _require(name in known, f"access to unknown {resource.value} {name!r}")
+                    found.add(
+                        Binding(
+                            principal=principal,
+                            resource=resource.value,
+                            name=name,
+                            operation=operation.value,
+                        )
+                    )
+    return frozenset(found)
+
+
+def _buckets(document: Mapping[str, Any]) -> Bucketry:
+    _keys("buckets", document, {"buckets", "rights"})
+    buckets = tuple(document["buckets"])
+    rights: dict[str, dict[str, tuple[str, ...]]] = {}
+    for identity, table in document["rights"].items():
+        _keys(f"rights of {identity}", table, set(buckets))
+        for actions in table.values():
+            unknown = set(actions) - {*_OBJECT_ACTIONS, "list"}
+            _require(not unknown, f"unknown actions {sorted(unknown)} of {identity}")
+        rights[identity] = {bucket: tuple(actions) for bucket, actions in table.items()}
+    return Bucketry(buckets=buckets, rights=rights)
+
+
+def _keyring(document: Mapping[str, Mapping[str, Iterable[str]]]) -> Keyring:
+    policies = {}
+    for role, paths in document.items():
+        for path, capabilities in paths.items():
+            unknown = set(capabilities) - _CAPABILITIES
+            _require(not unknown, f"unknown capabilities {sorted(unknown)} of {role}")
+            _require(path.startswith("transit/"), f"{role} reaches {path!r}, outside transit/")
+        policies[role] = {path: tuple(capabilities) for path, capabilities in paths.items()}
+    return Keyring(policies=policies)
