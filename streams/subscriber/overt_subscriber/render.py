@@ -1,0 +1,127 @@
+"""How events and the summary are printed: a table for people, JSON for programs."""
+
+import json
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from overt_schemas.ids import SessionId
+from overt_subscriber import text as typed
+from overt_subscriber.report import Report
+from overt_subscriber.values import Event, Item
+
+
+class Output(Enum):
+    """What stdout is for."""
+
+    TABLE = "table"
+    JSON = "json"  # one object: the summary, with `events` (and `text`) inside
+    JSONL = "jsonl"  # a line an event, then the texts, then the summary as the last line
+
+
+TABLE_EVENTS = 10  # a person wants to see some; --events says how many
+JSON_EVENTS = 0  # one object must fit in memory
+
+
+class Printer:
+    """Prints what a subscription yields, as it comes where the output allows it."""
+
+    def __init__(self, output: Output, out: TextIO, *, limit: int | None, text: bool) -> None:
+        self._output, self._out = output, out
+        self._limit = _limit(output, limit)
+        self._printed = 0
+        self._kept: list[Event] = []
+        self._text: dict[SessionId, list[str]] | None = {} if text else None
+
+    def item(self, item: Item) -> None:
+        """Print or count one item."""
+        if isinstance(item, Event):
+            self._event(item)
+
+    def _event(self, event: Event) -> None:
+        if self._text is not None and (added := typed.typed(event)):
+            self._text.setdefault(event.session, []).append(added)
+        if self._limit is not None and self._printed >= self._limit:
+            return
+        self._printed += 1
+        if self._output is Output.JSONL:
+            self._line(event_json(event))
+        else:
+            self._kept.append(event)
+
+    def summary(self, report: Report) -> None:
+        """Print what is left and the summary."""
+        summary = report.to_json()
+        texts = [{"session": str(s), "text": "".join(t)} for s, t in (self._text or {}).items()]
+        match self._output:
+            case Output.JSONL:
+                for entry in texts:
+                    self._line(entry)
+                self._line(summary)
+            case Output.JSON:
+                more: dict[str, Any] = {"events": [event_json(event) for event in self._kept]}
+                if self._text is not None:
+                    more["text"] = texts
+                self._line({**summary, **more})
+            case Output.TABLE:
+                self._tables(summary, texts)
+
+    def _line(self, value: dict[str, Any]) -> None:
+        self._out.write(json.dumps(value, ensure_ascii=False) + "\n")
+        self._out.flush()
+
+    def _tables(self, summary: dict[str, Any], texts: list[dict[str, str]]) -> None:
+        console = Console(file=self._out, highlight=False)
+        if self._kept:
+            console.print(_events(self._kept))
+        for entry in texts:
+            console.print(f"[bold]{entry['session']}[/] {escape(entry['text'])}")
+        rows = ((k, _short(v)) for k, v in summary.items() if k != "per_device")
+        console.print(_pairs("read under this grant", rows))
+
+
+def event_json(event: Event) -> dict[str, Any]:
+    """Return an event as an object of a JSON line."""
+    return {
+        "session": str(event.session), "seq": event.seq, "t_us": event.t_us,
+        "kind": event.kind.name.lower(), "x": event.x, "y": event.y, "code": event.code,
+        "state": event.state, "keysym": event.keysym, "flags": event.flags, "app": event.app,
+        "title": event.title, "text": typed.typed(event),
+    }  # fmt: skip
+
+
+def _limit(output: Output, limit: int | None) -> int | None:
+    if limit is not None or output is Output.JSONL:
+        return limit
+    return TABLE_EVENTS if output is Output.TABLE else JSON_EVENTS
+
+
+def _events(events: Iterable[Event]) -> Table:
+    table = Table("session", "seq", "time", "kind", "x", "y", "code", "text", "app")
+    for event in events:
+        seconds, micros = divmod(event.t_us, 1_000_000)
+        shown = typed.typed(event)
+        table.add_row(
+            str(event.session), str(event.seq), f"{seconds % 86400 // 3600:02d}:"
+            f"{seconds % 3600 // 60:02d}:{seconds % 60:02d}.{micros:06d}",
+            event.kind.name.lower(), str(event.x), str(event.y), str(event.code),
+            escape(repr(shown)) if shown else "", escape(event.app),
+        )  # fmt: skip
+    return table
+
+
+def _pairs(title: str, rows: Iterable[tuple[str, str]]) -> Table:
+    table = Table("what", "count", title=title)
+    for name, value in rows:
+        table.add_row(name.replace("_", " "), escape(value))
+    return table
+
+
+def _short(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {count}" for key, count in value.items()) or "-"
+    return str(value)

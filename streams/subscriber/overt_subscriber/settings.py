@@ -1,0 +1,80 @@
+"""The reader's settings: one TOML file; an unknown key is an error."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from overt_schemas.errors import Malformed
+
+
+class Authority(BaseModel):
+    """Where the authority is, whom it must be, and who we are."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    ca: Path
+    cert: Path
+    key: Path
+    root_key: Path  # hex Ed25519 public key of the offline root
+
+
+class Settings(BaseSettings):
+    """Everything a reader is configured with. Nothing is ever written to ``state_dir`` yet."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    state_dir: Path | None = None
+    authority: Authority
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take arguments alone: the environment must not redirect a reader."""
+        return (init_settings,)
+
+
+def load(path: Path) -> Settings:
+    """Return the settings in a TOML file.
+
+    Raises:
+        Malformed: no such file, not TOML, or keys that are unknown, missing or of a wrong kind.
+    """
+    if not path.is_file():
+        raise Malformed(f"no settings file at {path}: give one with --config", reason="settings")
+    try:
+        values = TomlConfigSettingsSource(Settings, path)()
+        return Settings(**values)
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise Malformed(f"{path}: {where}: {first['msg']}", reason="settings") from exc
+    except (ValueError, OSError) as exc:
+        raise Malformed(f"{path} is not TOML: {exc}", reason="settings") from exc
+
+
+def root_public(path: Path) -> bytes:
+    """Return the 32 bytes of the pinned root.
+
+    Raises:
+        Malformed: the file is not there or is not hex of 32 bytes.
+    """
+    try:
+        public = bytes.fromhex(path.read_text("ascii").strip())
+    except (OSError, ValueError) as exc:
+        raise Malformed(f"root_key {path} is not a file of hex", reason="settings") from exc
+    if len(public) != 32:
+        raise Malformed(f"root_key {path} is not hex of 32 bytes", reason="settings")
+    return public

@@ -1,0 +1,46 @@
+"""What a subscription reads from: stored data now, a grant's live feed by the same Protocol.
+
+A source yields stored records as they come, in any order and with repeats, and says two things
+about them: up to which batch nothing that it knows of is still on its way (``Settled``), and that
+it has caught up (``Idle``). The subscription stops a source by closing its iterator.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from overt_schemas.records import StoredPart
+from overt_subscriber.batches import StreamKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """No batch of this stream below ``below`` is on its way that the source knows of."""
+
+    key: StreamKey
+    below: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Stored bytes that hold no record."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Idle:
+    """The source has caught up with what is there. A source that follows goes on after it."""
+
+    runs: int = field(default=0)  # listed since the last one
+
+
+News = StoredPart | Settled | Unreadable | Idle
+
+
+class Source(Protocol):
+    """Where stored records come from; iterating may block on the network."""
+
+    def __iter__(self) -> Iterator[News]:
+        """Yield news until caught up, or, when the source follows, until closed."""
+        ...
