@@ -42,6 +42,11 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """Nothing stands under the name after all: some stores answer a clash like an existing name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Indexed:
     """The index has the object's rows, now or already."""
 
@@ -53,7 +58,7 @@ class Failed:
     spread: float
 
 
-Event = Created | Exists | Found | Indexed | Failed
+Event = Created | Exists | Found | Missing | Indexed | Failed
 
 
 # What to do next.
@@ -141,9 +146,11 @@ def step(link: Link, event: Event, now: int) -> tuple[Link, Effect]:
         case Found(found) if isinstance(link.doing, Read):
             _same_name(found, link.object)
             return _to(replace(link, object=found, adopted=True), Insert(found))
+        case Missing() if isinstance(link.doing, Read):
+            return _to(link, Create(link.object))
         case Indexed() if isinstance(link.doing, Insert):
             return link, Done(link.object, link.adopted)
-        case Created() | Exists() | Found() | Indexed():
+        case Created() | Exists() | Found() | Missing() | Indexed():
             raise AssertionError(f"{type(event).__name__} does not answer {link.doing}")
         case _:
             assert_never(event)

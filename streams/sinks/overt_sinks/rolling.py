@@ -59,10 +59,9 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polled:
-    """Records of one partition, in order."""
+    """Records by partition, in order."""
 
-    partition: int
-    records: Sequence[Taken]
+    records: Mapping[int, Sequence[Taken]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,9 +146,8 @@ def step(desk: Desk, event: Input, now: int) -> tuple[Desk, list[Output]]:
             outputs += [Pause()] if desk.paused else []
         case Revoked(partitions=gone):
             lanes = {p: lane for p, lane in lanes.items() if p not in gone}
-        case Polled(partition=partition, records=records):
-            if partition in lanes:
-                lanes[partition] = _take(lanes[partition], records)
+        case Polled(records=records):
+            lanes |= {p: _take(lanes[p], new) for p, new in records.items() if p in lanes}
         case Stored(partition=partition, last=last):
             if partition in lanes:
                 lanes[partition] = _settle(lanes[partition], last)

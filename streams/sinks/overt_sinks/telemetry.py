@@ -46,7 +46,6 @@ def partitions_revoked(count: int, dropped_records: int) -> None:
 
 
 def object_stored(partition: int, records: int, size_bytes: int, adopted: bool) -> None:
-    COUNTS["objects_adopted" if adopted else "objects_created"] += 1
     COUNTS["records_stored"] += records
     COUNTS["bytes_stored"] += size_bytes
     event = "object_adopted" if adopted else "object_created"
@@ -54,28 +53,23 @@ def object_stored(partition: int, records: int, size_bytes: int, adopted: bool) 
 
 
 def record_set_aside(partition: int, reason: str) -> None:
-    COUNTS["records_set_aside"] += 1
     _warn("record_set_aside", partition=partition, reason=reason)
 
 
-def write_retried(partition: int, reason: str, failures: int) -> None:
-    COUNTS["writes_retried"] += 1
-    _warn("write_retried", partition=partition, reason=reason, failures=failures)
+def write_retried(partition: int, reason: str) -> None:
+    _warn("write_retried", partition=partition, reason=reason)
 
 
 def commit_failed(code: str) -> None:
     # Harmless by design: the index knows how far the chain is.
-    COUNTS["commits_failed"] += 1
     _warn("commit_failed", code=code)
 
 
 def broker_complained(code: str) -> None:
-    COUNTS["broker_errors"] += 1
     _warn("broker_complained", code=code)
 
 
 def fetching_paused(buffered_bytes: int) -> None:
-    COUNTS["pauses"] += 1
     _say("fetching_paused", buffered_bytes=buffered_bytes)
 
 

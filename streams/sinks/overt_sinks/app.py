@@ -1,0 +1,126 @@
+"""Wiring: what `overt-sink run` is made of, and the order in which it starts and stops."""
+
+import os
+import secrets
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from overt_schemas.clock import SystemClock
+from overt_schemas.errors import EXIT_TIMED_OUT, Transient
+from overt_sinks import brokers, probe, settings, telemetry
+from overt_sinks.crew import Crew
+from overt_sinks.dead_letters import DeadLetters
+from overt_sinks.doors import FolderDoors, S3Doors
+from overt_sinks.index import Index
+from overt_sinks.runner import Runner, Source
+from overt_sinks.settings import Settings
+from overt_sinks.state import StateDir
+from overt_sinks.store import Store, open_store
+from overt_sinks.writer import Writer
+
+# A store and brokers that start beside the sink get this long to answer.
+_START_S = 10.0
+_AGAIN_S = 0.3
+# Closing the consumer may wait for a broker that is away; the chain does not need it.
+_CLOSE_S = 0.8
+
+
+def run(config: Settings) -> None:
+    """Sink until SIGTERM or SIGINT; raise what stops it."""
+    stop = _Stop(config.sink.stop_s)
+    with StateDir(config.state_dir) as state:
+        telemetry.sink_started(config.sink.topic, config.sink.group)
+        index = Index(config.index.url)
+        bucket = _patiently(lambda: checked_store(config))
+        _patiently(index.create)
+        topic_id = _patiently(lambda: brokers.topic_id(config.kafka, config.sink.topic))
+        clock = SystemClock()
+        letters = DeadLetters(brokers.open_producer(config.kafka), state.instance(), clock)
+        writer = Writer(bucket, index, letters, clock)
+        consumer = brokers.open_consumer(config.kafka, config.sink.group, state.instance())
+
+        def ready(partitions: int) -> None:
+            state.mark_ready()
+            telemetry.sink_ready(partitions)
+
+        with Crew(writer.run, config.sink.writers) as crew:
+            runner = Runner(
+                consumer=consumer, source=Source(topic=config.sink.topic, topic_id=topic_id),
+                crew=crew, index=index, limits=config.sink.limits(), clock=clock, ready=ready,
+            )  # fmt: skip
+            try:
+                runner.run(stop.is_asked, max(0.2, config.sink.stop_s - _CLOSE_S))
+            finally:
+                stop.watch()
+                consumer.close()
+        index.close()
+    telemetry.sink_stopped()
+    stop.done()
+
+
+def checked_store(config: Settings) -> Store:
+    """Return the hot bucket, once it has passed the start-up probe."""
+    store, keys = config.store, settings.store_keys(config.store)
+    bucket = open_store(store.url, store.hot, keys)
+    second = settings.second_keys(store)
+    doors: FolderDoors | S3Doors
+    if keys is None:
+        doors = FolderDoors(Path(unquote(urlsplit(store.url).path)) / store.hot)
+    else:
+        doors = S3Doors(store.url, store.hot, keys, store.filer_probe_url)
+    other = open_store(store.url, store.hot, second) if second else None
+    probe.probe(bucket, other, doors, secrets.token_hex(8))
+    telemetry.probe_passed(second is not None, bool(store.filer_probe_url))
+    return bucket
+
+
+class _Stop:
+    """Signals, and the promise that stopping is bounded."""
+
+    def __init__(self, stop_s: float) -> None:
+        self._asked = threading.Event()
+        self._limit_s = stop_s + _CLOSE_S
+        self._watch: threading.Timer | None = None
+        signal.signal(signal.SIGTERM, self._ask)
+        signal.signal(signal.SIGINT, self._ask)
+
+    def is_asked(self) -> bool:
+        """Whether a signal has come."""
+        return self._asked.is_set()
+
+    def watch(self) -> None:
+        """End the process if what follows takes too long; nothing is lost by that."""
+        if self._watch is None:
+            self._watch = threading.Timer(self._limit_s, _give_up)
+            self._watch.daemon = True
+            self._watch.start()
+
+    def done(self) -> None:
+        """Call the watch off."""
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def _ask(self, *_: Any) -> None:
+        self._asked.set()
+        self.watch()
+
+
+def _give_up() -> None:
+    telemetry.stop_overran()
+    os._exit(EXIT_TIMED_OUT)
+
+
+def _patiently(call: Any) -> Any:
+    """Return what ``call`` returns, asking again for a while if nothing answers."""
+    end = time.monotonic() + _START_S
+    while True:
+        try:
+            return call()
+        except Transient:
+            if time.monotonic() > end:
+                raise
+            time.sleep(_AGAIN_S)

@@ -1,0 +1,164 @@
+"""Kafka, as a sink needs it: one topic's id, where each partition goes on, offsets. SHELL.
+
+Offsets are committed with the topic's id as metadata: a group's offset that belongs to a topic of
+the same name that was deleted is not taken for one of the new topic.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import TopicCollection as Topics
+from confluent_kafka.admin import AdminClient
+
+from overt_schemas import client
+from overt_schemas.errors import Permanent, Refused, Transient
+from overt_sinks import chain, telemetry
+from overt_sinks.dead_letters import TIMEOUT_S
+from overt_sinks.naming import Partition, topic_uuid
+from overt_sinks.settings import Kafka, read_secret
+
+_ASK_S = 10.0
+_NOT_ALLOWED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError._AUTHENTICATION,
+}
+_TOPIC_GONE = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+}
+
+
+class LastOffsets(Protocol):
+    """What is asked of the index at an assignment."""
+
+    def last_offset(self, partition: Partition) -> int | None:
+        """Return the last offset in an indexed object."""
+        ...
+
+
+def connection(settings: Kafka) -> client.Config:
+    """Return how to connect as the sink."""
+    return client.scram(
+        settings.bootstrap, str(settings.ca), settings.username,
+        read_secret(settings.password_file), "overt-sink",
+    )  # fmt: skip
+
+
+def open_consumer(settings: Kafka, group: str, instance: str) -> Consumer:
+    """Return the consumer; ``instance`` makes it a static member.
+
+    A static member that was killed gets its partitions back at once, not after its session.
+    """
+    return Consumer({
+        **client.consumer(connection(settings), group), "group.instance.id": instance,
+        "session.timeout.ms": 10_000, "heartbeat.interval.ms": 2_000, "on_commit": _committed,
+        # One tenure for all partitions: the loop counts on losing all at once.
+        "partition.assignment.strategy": "range",
+    })  # fmt: skip
+
+
+def open_producer(settings: Kafka) -> Producer:
+    """Return the producer of dead letters."""
+    config = client.producer(connection(settings))
+    return Producer({**config, "message.timeout.ms": int(TIMEOUT_S * 1000)})
+
+
+def topic_id(settings: Kafka, topic: str) -> str:
+    """Return the id that Kafka gave this incarnation of the topic."""
+    admin = AdminClient(connection(settings))
+    try:
+        futures = admin.describe_topics(Topics([topic]), request_timeout=_ASK_S)
+        return topic_uuid(str(futures[topic].result().topic_id))
+    except KafkaException as exc:
+        raise translated(exc.args[0]) from exc
+
+
+def starts(consumer: Any, partitions: Iterable[Partition], index: LastOffsets) -> Mapping[int, int]:
+    """Return from where each partition is read on.
+
+    Raises:
+        Permanent: nobody knows, or records between the chain's end and the log's start are gone
+            (reason ``no_offset``, ``stale_offset`` or ``expired``).
+    """
+    wanted = {p.number: p for p in partitions}
+    tops = [TopicPartition(p.topic, n) for n, p in wanted.items()]
+    try:
+        answers = consumer.committed(tops, timeout=_ASK_S)
+        return {a.partition: _start(consumer, a, wanted[a.partition], index) for a in answers}
+    except KafkaException as exc:
+        raise translated(exc.args[0]) from exc
+
+
+def _start(consumer: Any, answer: Any, partition: Partition, index: LastOffsets) -> int:
+    if answer.error is not None:
+        raise translated(answer.error)
+    if answer.offset >= 0 and answer.metadata not in (None, "", partition.topic_id):
+        raise Permanent(
+            f"the group's offset of partition {partition.number} is of a deleted topic:"
+            " commit the offset to begin from",
+            reason="stale_offset",
+        )
+    committed = answer.offset if answer.offset >= 0 else None
+    start = chain.start(committed, index.last_offset(partition))
+    if start is None:
+        raise Permanent(
+            f"no offset is known for partition {partition.number}: run stream-ops topology apply,"
+            " or commit the offset to begin from",
+            reason="no_offset",
+        )
+    where = TopicPartition(partition.topic, partition.number)
+    low, high = consumer.get_watermark_offsets(where, timeout=_ASK_S)
+    if not low <= start <= high:
+        raise Permanent(
+            f"partition {partition.number} holds {low} to {high} and the sink is at {start}: records"
+            " expired unread, or the log is another; commit the offset to go on from",
+            reason="expired",
+        )
+    return start
+
+
+def commit(consumer: Any, partitions: Mapping[Partition, int], *, wait: bool) -> None:
+    """Commit offsets; a failure is only told, since the index knows them too."""
+    offsets = [
+        TopicPartition(p.topic, p.number, offset, metadata=p.topic_id)
+        for p, offset in partitions.items()
+    ]
+    try:
+        consumer.commit(offsets=offsets, asynchronous=not wait)
+    except KafkaException as exc:
+        telemetry.commit_failed(exc.args[0].name())
+
+
+def raise_for(error: Any) -> None:
+    """Raise if the error of a message means that reading on is wrong; else tell it."""
+    if error.code() == KafkaError._PARTITION_EOF:
+        return
+    failure = translated(error)
+    if isinstance(failure, Permanent):
+        raise failure
+    telemetry.broker_complained(error.name())
+
+
+def translated(error: Any) -> Exception:
+    """Return a Kafka error as one of ours."""
+    code, name = error.code(), error.name()
+    if code == KafkaError._AUTO_OFFSET_RESET:
+        text = f"the log does not hold the offset to read from ({name}): commit one to go on from"
+        return Permanent(text, reason="expired")
+    if code in _TOPIC_GONE:
+        return Permanent("the topic is not there: run stream-ops topology apply", reason="no_topic")
+    if code in _NOT_ALLOWED:
+        return Refused(f"Kafka refuses the sink ({name}): check its access", reason="kafka_refused")
+    if error.fatal():
+        return Permanent(f"the Kafka client gave up ({name}): start the sink again", reason="kafka")
+    return Transient(f"Kafka does not answer ({name})", reason="kafka")
+
+
+def _committed(error: Any, _offsets: object) -> None:
+    if error is not None:
+        telemetry.commit_failed(error.name())

@@ -1,0 +1,77 @@
+"""`overt-sink`: run a sink, or verify what it stored. An error is one line on stderr."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from overt_schemas.errors import (
+    EXIT_FAILURE,
+    EXIT_FINDING,
+    EXIT_INTERRUPTED,
+    EXIT_NOT_AUTHORISED,
+    EXIT_PARTIAL,
+    EXIT_USAGE,
+    OvertError,
+)
+from overt_sinks import telemetry
+from overt_sinks.settings import Settings, load
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+Config = Annotated[Path, typer.Option("--config", help="The sink's settings: a TOML file, 0600.")]
+
+_CODES = {
+    "settings": EXIT_USAGE,
+    "store_refused": EXIT_NOT_AUTHORISED,
+    "kafka_refused": EXIT_NOT_AUTHORISED,
+    # Nobody knows, or nobody can prove any more, where the chain should go on.
+    "no_offset": EXIT_PARTIAL,
+    "stale_offset": EXIT_PARTIAL,
+    "expired": EXIT_PARTIAL,
+    # The store or an object is not what it must be.
+    "create_only": EXIT_FINDING,
+    "create_only_second": EXIT_FINDING,
+    "list_after_put": EXIT_FINDING,
+    "wrong_checksum": EXIT_FINDING,
+    "anonymous": EXIT_FINDING,
+    "side_door": EXIT_FINDING,
+    "object_hash": EXIT_FINDING,
+    "object_name": EXIT_FINDING,
+    "container": EXIT_FINDING,
+    "index_differs": EXIT_FINDING,
+}
+
+
+@app.command()
+def run(config: Config) -> None:
+    """Sink parts into objects until stopped by SIGTERM."""
+    telemetry.configure()
+    try:
+        from overt_sinks import app as wiring
+
+        wiring.run(_settings(config))
+    except OvertError as exc:
+        telemetry.sink_failed(exc.reason)
+        _fail(exc)
+    except KeyboardInterrupt:
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def exit_code(exc: OvertError) -> int:
+    """Return the exit code that an error ends a command with."""
+    return _CODES.get(exc.reason, EXIT_FAILURE)
+
+
+def main() -> None:
+    """Console script."""
+    app()
+
+
+def _settings(config: Path) -> Settings:
+    return load(config)
+
+
+def _fail(exc: OvertError) -> NoReturn:
+    sys.stderr.write(f"overt-sink: {exc}\n")
+    raise typer.Exit(exit_code(exc))

@@ -1,0 +1,106 @@
+"""The start-up probe: what a store must do before a sink trusts it with a chain.
+
+Some servers say 200 to a conditional put and overwrite, or take a wrong checksum, or answer
+strangers. The chain is only as good as the store's create, so each item is tried for real at each
+start, on a small object below ``probe/`` (the sink may not delete: a lifecycle rule sweeps them).
+An item that cannot be tried counts as failed.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
+
+from overt_schemas.errors import OvertError, Refused, Transient
+from overt_sinks.store import AlreadyExists, Listed
+
+FOLDER = "probe"
+R = TypeVar("R")
+
+
+class Bucket(Protocol):
+    """What is probed as an identity; ``store.Store`` is one."""
+
+    def create(self, name: str, data: bytes) -> None:
+        """Create an object, or raise ``AlreadyExists``."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Return an object."""
+        ...
+
+    def list(self, folder: str) -> Iterable[Listed]:
+        """Return the objects below a folder."""
+        ...
+
+
+class Doors(Protocol):
+    """What is probed around the identities; ``doors`` has those of S3 and of a folder."""
+
+    def takes_wrong_checksum(self, name: str) -> bool:
+        """Whether an upload whose checksum is wrong was accepted."""
+        ...
+
+    def answers_strangers(self, name: str) -> bool:
+        """Whether somebody without an identity can read that object or list its bucket."""
+        ...
+
+    def side_door_open(self) -> bool:
+        """Whether the store's inner port answers a stranger; False where there is none to ask."""
+        ...
+
+
+def probe(bucket: Bucket, second: Bucket | None, doors: Doors, token: str) -> None:
+    """Return nothing when the store passes; ``token`` is new for each call.
+
+    Raises:
+        Refused: it does not, with the item as reason. No sink may run on it.
+        Transient: it did not answer at all.
+    """
+    name, ours, theirs = f"{FOLDER}/{token}", b"ours " + token.encode(), b"theirs"
+    _try("create", lambda: bucket.create(name, ours))
+    _must(
+        not _created(bucket, name, theirs),
+        "create_only", "the store overwrites what was created once",
+    )  # fmt: skip
+    if second is not None:
+        _must(
+            not _created(second, name, theirs),
+            "create_only_second", "the store lets a second identity overwrite",
+        )  # fmt: skip
+    kept = _try("read", lambda: bucket.read(name))
+    _must(kept == ours, "create_only", "the store says it kept an object and did not")
+    listed = _try("list", lambda: [item.name for item in bucket.list(FOLDER)])
+    _must(name in listed, "list_after_put", "the store does not list what it just took")
+    _must(
+        not _try("wrong_checksum", lambda: doors.takes_wrong_checksum(f"{name}-wrong")),
+        "wrong_checksum", "the store takes an upload whose checksum is wrong",
+    )  # fmt: skip
+    _must(
+        not _try("anonymous", lambda: doors.answers_strangers(name)),
+        "anonymous", "the store answers callers without an identity",
+    )  # fmt: skip
+    _must(
+        not _try("side_door", doors.side_door_open),
+        "side_door", "the store's inner port answers callers without an identity",
+    )  # fmt: skip
+
+
+def _created(bucket: Bucket, name: str, data: bytes) -> bool:
+    try:
+        _try("create_only", lambda: bucket.create(name, data))
+    except AlreadyExists:
+        return False
+    return True
+
+
+def _must(holds: bool, reason: str, message: str) -> None:
+    if not holds:
+        raise Refused(f"{message}: use another store, or mend its settings", reason=reason)
+
+
+def _try(item: str, call: Callable[[], R]) -> R:
+    try:
+        return call()
+    except (AlreadyExists, Transient):
+        raise
+    except OvertError as exc:
+        raise Refused(f"the store cannot be probed ({item}): {exc}", reason=item) from exc
