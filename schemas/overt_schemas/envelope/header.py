@@ -1,4 +1,4 @@
-"""The clear header: a closed list in 104 bytes, which are themselves the additional data.
+"""The clear header: a closed list in 108 bytes, which are themselves the additional data.
 
 Little-endian: version u8, stream u8, codec u8, 0 u8, device 16, boot 16, hash of the previous batch
 32, batch u64, segment u64, period u64, beacon u64, schema u32, 0 u32. Counts, activity, seq, titles
@@ -41,7 +41,7 @@ class ClearHeader:
         return BatchId(device=self.device, boot=self.boot, stream=self.stream, batch=self.batch)
 
     def pack(self) -> bytes:
-        """Return the 104 bytes."""
+        """Return the 108 bytes."""
         return _LAYOUT.pack(
             VERSION, self.stream, self.codec, self.device, self.boot, self.previous,
             self.batch, self.segment, self.period, self.beacon, self.schema,
@@ -49,7 +49,7 @@ class ClearHeader:
 
 
 def unpack(data: bytes) -> ClearHeader:
-    """Return the header in exactly 104 bytes.
+    """Return the header in exactly 108 bytes.
 
     Raises:
         Malformed: another length, version, codec or stream, padding that is not zero, or a number
