@@ -60,10 +60,12 @@ def tokens(door: Door, group: str, count: int) -> list[str]:
     return list(answer["tokens"])
 
 
-def grant(door: Door, subscriber: str, purpose: str, group: str, life_ms: tuple[int, int]) -> str:
-    """Return the id of an active grant on everybody who is enrolled in ``group`` now."""
+def grant(
+    door: Door, subscriber: str, purpose: str, cohort: Sequence[str], life_ms: tuple[int, int]
+) -> str:
+    """Return the id of an active grant on ``cohort`` (pseudonyms, or ``group:<name>``)."""
     asked = {
-        "subscriber": subscriber, "purpose": purpose, "cohort": [f"group:{group}"],
+        "subscriber": subscriber, "purpose": purpose, "cohort": list(cohort),
         "streams": [0, 1], "not_before_ms": life_ms[0], "not_after_ms": life_ms[1],
     }  # fmt: skip
     answer = call(door.as_principal(REQUESTER), "POST", api.GRANTS, asked)

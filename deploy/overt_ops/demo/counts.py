@@ -65,3 +65,11 @@ def stored(index: Path, since: Mapping[int, int]) -> Stored:
         rows = [base.execute(where, item).fetchone() for item in since.items()]
     base.close()
     return Stored(records=sum(row[0] for row in rows), objects=sum(row[1] for row in rows))
+
+
+def an_object(index: Path) -> str:
+    """Return the name of some stored object, as somebody might have overheard it."""
+    with sqlite3.connect(f"file:{index}?mode=ro", uri=True, timeout=5) as base:
+        row = base.execute("SELECT object FROM objects ORDER BY created_ms DESC LIMIT 1").fetchone()
+    base.close()
+    return str(row[0]) if row else "topic=overt.part.v1/none"

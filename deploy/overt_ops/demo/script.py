@@ -1,0 +1,71 @@
+"""What the driver does on the private display: work in the editor, and a look aside.
+
+The look aside types into another application, which no policy allows: its events come back as
+`policy` in the account and as nothing at all in the data.
+"""
+
+import time
+from collections.abc import Callable
+
+from Xlib.xobject.drawable import Window
+
+from overt_ops.demo.driver import Driver
+from overt_ops.demo.waiting import until
+from overt_schemas.errors import Transient
+
+EDITOR, ASIDE, PROMPT = "mousepad", "xterm", "overt-consent"
+_LINES = (
+    "One key press, the whole way.\n",
+    "Typed by XTEST, captured in plain sight,\n",
+    "sealed before it touched the disk.\n",
+    "A reader with a grant sees this line.\n",
+)
+_SECRET = "nobody reads this 4711"  # noqa: S105 - typed into the application that is not allowed
+
+
+def appear(driver: Driver, wm_class: str, timeout_s: float) -> Window:
+    """Return the window of that class as soon as it is on the screen."""
+    found: list[Window] = []
+
+    def look() -> bool:
+        window = driver.window(wm_class)
+        if window is not None:
+            found.append(window)
+        return bool(found)
+
+    if not until(look, timeout_s, 0.1):
+        raise Transient(f"no window of {wm_class} after {timeout_s:.0f} s", reason="no_window")
+    return found[0]
+
+
+def work(driver: Driver, over: Callable[[], bool], aside: bool) -> None:
+    """Type, point, scroll in the editor until ``over()``; once, look aside."""
+    editor = driver.centre(appear(driver, EDITOR, 10))
+    driver.click(*editor)
+    lines = 0
+    while not over():
+        driver.type(_LINES[lines % len(_LINES)])
+        for step in range(12):
+            driver.move(editor[0] - 60 + 10 * step, editor[1] + (step % 4) * 5)
+            time.sleep(0.008)  # a hand's cadence
+        driver.scroll(1)
+        driver.scroll(-1)
+        driver.click(*editor)
+        lines += 1
+        if aside and lines == 2:
+            look_aside(driver)
+            driver.click(*editor)
+
+
+def look_aside(driver: Driver) -> None:
+    """Type into the application that is not on the allow-list."""
+    window = driver.window(ASIDE)
+    if window is not None:
+        driver.click(*driver.centre(window))
+        driver.type(_SECRET)
+
+
+def agree(driver: Driver) -> None:
+    """Answer the consent prompt on the private display as a person would: look, then click."""
+    appear(driver, PROMPT, 30)
+    raise NotImplementedError
