@@ -78,6 +78,24 @@ def topic_id(settings: Kafka, topic: str) -> str:
         raise translated(exc.args[0]) from exc
 
 
+def committed(settings: Kafka, group: str, topic: str) -> Mapping[Partition, int]:
+    """Return the group's committed offset of each partition that has one."""
+    consumer = Consumer(client.consumer(connection(settings), group))  # it never subscribes
+    try:
+        where = topic_id(settings, topic)
+        numbers = consumer.list_topics(topic, timeout=_ASK_S).topics[topic].partitions
+        answers = consumer.committed([TopicPartition(topic, n) for n in numbers], timeout=_ASK_S)
+    except KafkaException as exc:
+        raise translated(exc.args[0]) from exc
+    finally:
+        consumer.close()
+    return {
+        Partition(topic=topic, topic_id=where, number=a.partition): a.offset
+        for a in answers
+        if a.offset >= 0
+    }
+
+
 def starts(consumer: Any, partitions: Iterable[Partition], index: LastOffsets) -> Mapping[int, int]:
     """Return from where each partition is read on.
 
@@ -115,8 +133,8 @@ def _start(consumer: Any, answer: Any, partition: Partition, index: LastOffsets)
     low, high = consumer.get_watermark_offsets(where, timeout=_ASK_S)
     if not low <= start <= high:
         raise Permanent(
-            f"partition {partition.number} holds {low} to {high} and the sink is at {start}: records"
-            " expired unread, or the log is another; commit the offset to go on from",
+            f"partition {partition.number} holds {low} to {high} and the sink is at {start}: what"
+            " lies between expired, or the log is another; commit the offset to go on from",
             reason="expired",
         )
     return start

@@ -101,18 +101,18 @@ class Index:
                 return False
             if stored.runs:
                 seen = self._numbers(db, len(stored.runs))
-                runs = [_run_row(stored.name, run, seen + n) for n, run in enumerate(stored.runs)]
+                runs = [run_row(stored.name, run, seen + n) for n, run in enumerate(stored.runs)]
                 db.execute(_RUN, runs)
             return True
 
-    def objects(self, topic_id: str) -> Iterator[Row]:
-        """Yield the rows of a topic's objects in the order of their chains."""
+    def objects(self) -> Iterator[Row]:
+        """Yield the rows of all objects, chain by chain in order."""
         query = sa.text(
             "SELECT object, tier, topic_id, kafka_part, first_offset, last_offset, records, bytes,"
-            " sha256 FROM objects WHERE topic_id = :topic_id ORDER BY kafka_part, first_offset"
+            " sha256 FROM objects ORDER BY topic_id, kafka_part, first_offset"
         )
         with self._transaction() as db:
-            for row in db.execute(query, {"topic_id": topic_id}).mappings():
+            for row in db.execute(query).mappings():
                 yield Row(**row)
 
     def runs(self, object_name: str) -> list[dict[str, Any]]:
@@ -160,7 +160,8 @@ def _object_row(stored: Object, now_ms: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def _run_row(object_name: str, run: Run, seen: int) -> Mapping[str, object]:
+def run_row(object_name: str, run: Run, seen: int) -> Mapping[str, object]:
+    """Return a run's row."""
     first = run.first
     return {
         "run": run_name(object_name, run.byte_from), "object": object_name,
