@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from overt_producer.sources.events import Rect
+from overt_schemas.errors import Permanent
 
 # A tooltip or a menu may cover a corner for a moment; a person still sees a badge of which this
 # much is left.
@@ -23,6 +24,16 @@ BORDER_SHARE = 0.75
 # How long a covered badge may take to come back to the top before capture ends. Nothing is
 # admitted in the meantime. Raising takes one look, a tenth of a second.
 GRACE_MS = 1500
+
+
+class IndicatorLost(Permanent):
+    """The badge is gone: capture must stop, and say so."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the recording badge was taken off the screen: nothing is recorded any more",
+            reason="indicator",
+        )
 
 
 class Part(Enum):
