@@ -1,0 +1,327 @@
+"""One endpoint capturing: sources -> pipeline -> seal -> spool, a tick at a time.
+
+``capture.py`` ticks one of these ten times a second; the simulator ticks many. Nothing here opens a
+network connection. Order within a tick: what the person and the fleet want comes first, then the
+hooks follow it, then what the hooks gave is judged by the time it happened.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from overt_producer import consent, telemetry
+from overt_producer.authority_view import Authority
+from overt_producer.desk import Desk
+from overt_producer.home import Home
+from overt_producer.lease import NO_LEASE
+from overt_producer.looking import Looking
+from overt_producer.pipeline import STOPPED, Closed, Gate, Inputs, Now, Permit, State, purge, step
+from overt_producer.sealing import Sealer
+from overt_producer.sources.events import RawInput
+from overt_producer.spool.quota import MIN_FREE_BYTES, Store
+from overt_producer.spool.store import Spool, free_bytes
+from overt_producer.statements import boot_end, notice_of, receipt, signed
+from overt_schemas.errors import Permanent, Refused, Transient
+from overt_schemas.ids import new_id
+from overt_schemas.records import KeyCert, Presence
+
+PRESENCE_US = 15_000_000
+DISK_US = 2_000_000
+QUOTA_US = 30_000_000
+SENSOR_RETRY_US = 1_000_000
+INDICATOR_HIDDEN = Closed(reason="indicator", ended="indicator")
+# Drained by then or flushed: a clean stop takes at most 5 s (style.md).
+STOP_LIMIT_US = 4_200_000
+
+Clock = Callable[[], Now]
+
+
+@dataclass(slots=True)
+class _Due:
+    """Wall-clock times at which periodic things happen next."""
+
+    presence: int = 0
+    disk: int = 0
+    quota: int = 0
+    sensor: int = 0
+
+
+class Endpoint:
+    """One boot of one endpoint.
+
+    Raises (``tick``):
+        Permanent: capture must end; the message is one line for the person.
+    """
+
+    def __init__(self, home: Home, desk: Desk, clock: Clock, boot: bytes | None = None) -> None:
+        self.home, self._desk, self._clock = home, desk, clock
+        self.boot = boot or new_id()
+        self._enrolled = home.enrolled()
+        self._signer = home.signer()
+        self.authority = Authority(home, self._enrolled, is_synthetic=desk.is_synthetic)
+        self.spool = Spool(home.spool)
+        self._sealer = Sealer(self._enrolled.device_id, self.boot, self._signer)
+        self._looking = Looking(desk)
+        self._state = State()
+        self._gate: Gate = NO_LEASE
+        self._due = _Due()
+        self._is_listening = False
+        self._overflowed = 0
+        self._presence_number = 0
+        self._stopped_ms = 0
+        self._batches = {0: 0, 1: 0}
+        self._sensor_restarts = 0
+        self._processors: KeyCert | None = None
+
+    # -- life
+
+    def open(self) -> None:
+        """State the end of earlier boots and enter this one."""
+        now = self._clock()
+        _require_room(self.home)
+        earlier = self.spool.unended()
+        for boot in earlier:
+            record = boot_end(self._enrolled.device_id, boot, self.boot, now, self._signer)
+            self.spool.end(boot.boot, record, now.wall_ms)
+        self.spool.begin(self.boot, self._enrolled.person)
+        self._stopped_ms = now.wall_ms
+        telemetry.capture_opened(len(earlier))
+
+    def tick(self) -> None:
+        """Do everything that is due."""
+        now = self._clock()
+        self._follow_marker(now)
+        self.authority.look(now)
+        self._ask(now)
+        self._run(now, self._wanted(now))
+
+    def stop(self) -> Callable[[], bool]:
+        """Take the hooks away and begin to end; call what comes back until it says True."""
+        deadline = self._clock().wall_us + STOP_LIMIT_US
+
+        def go_on() -> bool:
+            now = self._clock()
+            is_late = now.wall_us >= deadline
+            self._run(now, STOPPED, flush=is_late)
+            return is_late or not (self._state.held or self._state.activity)
+
+        return go_on
+
+    def close(self) -> None:
+        """Leave everything on disk as a clean end. Call it once ``stop`` is through."""
+        now = self._clock()
+        is_clean = not self._state.held and self._state.activity is None
+        if is_clean:
+            self.spool.finish(self.boot)
+        self._say_presence(now)
+        self.spool.close()
+        self.authority.close()
+        self._desk.close()
+        telemetry.capture_stopped(is_clean, sum(self._batches.values()))
+
+    # -- what the person wants
+
+    def pause(self) -> None:
+        """Capture nothing until ``resume``."""
+        self.authority.save(consent.paused(self.authority.will))
+
+    def resume(self) -> None:
+        """Go on, if everything else allows it."""
+        self.authority.save(consent.resumed(self.authority.will))
+
+    def withdraw(self) -> None:
+        """Take consent back; what was captured under it stays under it."""
+        now = self._clock()
+        before = self.authority.will
+        self._decide(consent.withdrawn(before, now.wall_ms), before, now)
+
+    def opt_out(self) -> None:
+        """Stop for good, now: nothing that waits anywhere on this machine leaves it."""
+        now = self._clock()
+        self.home.write("opted-out", f"{now.wall_ms}\n")
+        before = self.authority.will
+        self._decide(consent.opted_out(before, now.wall_ms), before, now)
+        self._listen(is_wanted=False, now=now)
+        self._desk.input.drain()
+        self._state = purge(self._state)
+        self._sealer.forget()
+        count = self.spool.drop_opted_out(self._signer, now.wall_ms)
+        self.spool.checkpoint()
+        telemetry.content_dropped("opt_out", count)
+
+    def _decide(self, after: consent.Will, before: consent.Will, now: Now) -> None:
+        self.authority.save(after)
+        if after.receipt is not None and after.receipt != before.receipt:
+            record = signed(after.receipt, self._signer)
+            self.spool.say("consent", self.boot, record, now.wall_ms)
+
+    def _follow_marker(self, now: Now) -> None:
+        del now
+        if self.home.opted_out.exists() and not self.authority.will.is_opted_out:
+            self.opt_out()
+
+    def _ask(self, now: Now) -> None:
+        rules = self.authority.rules()
+        if rules is None or not consent.needs_prompt(self.authority.will, rules.name):
+            return
+        notice = notice_of(rules.policy, rules.name)
+        reply = self._desk.ask(notice, now.wall_ms)
+        if reply is None:
+            raise Refused("nobody answered the consent prompt: nothing was captured",
+                          reason="no_answer")  # fmt: skip
+        made = receipt(self._enrolled.device_id, self._enrolled.person, rules.policy, rules.name,
+                       notice, reply)  # fmt: skip
+        if not consent.may_answer_for_nobody(made, rules.policy.synthetic):
+            raise Permanent("a receipt of that method does not fit the policy", reason="consent")
+        before = self.authority.will
+        self._decide(consent.decided(before, made), before, now)
+        if made.decision != consent.AGREED:
+            raise Refused("consent was refused: nothing was captured", reason="refused")
+
+    # -- capture
+
+    def _wanted(self, now: Now) -> Gate:
+        if now.wall_us >= self._due.disk:
+            self._due.disk = now.wall_us + DISK_US
+            _require_room(self.home)
+        gate = self.authority.gate(now)
+        if isinstance(gate, Permit) and not self._is_visible(now):
+            return INDICATOR_HIDDEN
+        return gate
+
+    def _is_visible(self, now: Now) -> bool:
+        if not self._is_listening:
+            self._desk.indicator.show()
+        return self._desk.indicator.check(now.mono_us // 1000)
+
+    def _run(self, now: Now, gate: Gate, *, flush: bool = False) -> None:
+        events = self._listen(is_wanted=isinstance(gate, Permit), now=now)
+        overflowed = self._desk.input.counters.overflowed
+        windows = self._looking.windows() if self._is_listening or self._state.held else None
+        look = self._looking.screen(gate if self._is_listening else None, now)
+        inputs = Inputs(
+            gate=gate, events=tuple(events), overflowed=overflowed - self._overflowed,
+            windows=windows, grab=look.grab, blind=look.blind, flush=flush,
+        )  # fmt: skip
+        self._overflowed = overflowed
+        self._state, batches = step(self._state, inputs, now)
+        if batches:
+            # The tail of an activity may outlive its key's last minute; refine keeps it for days.
+            self._processors = self.authority.processors(now) or self._processors
+            processors = self._processors
+            if processors is None:
+                raise Permanent("there is no processors' key to seal to", reason="no_key")
+            self.spool.append([self._sealer.seal(b, processors, now) for b in batches], now.wall_ms)
+            for batch in batches:
+                self._batches[batch.stream] = batch.number + 1
+        self._changed(gate, now)
+        self._enforce(gate, now)
+
+    def _listen(self, *, is_wanted: bool, now: Now) -> list[RawInput]:
+        """Follow the gate with the hooks and return what they gave, the tail included."""
+        source = self._desk.input
+        if is_wanted and not self._is_listening and now.wall_us >= self._due.sensor:
+            self._looking.first(now)
+            source.start()
+            self._is_listening = True
+            return []
+        if self._is_listening and not is_wanted:
+            source.stop()
+            self._is_listening = False
+            self._desk.indicator.hide()
+            return source.drain()
+        if not self._is_listening:
+            return []
+        events = source.drain()
+        if not source.is_alive:
+            self._revive(now)
+        return events
+
+    def _revive(self, now: Now) -> None:
+        """Start a dead listener again, a second later."""
+        self._desk.input.stop()
+        self._is_listening = False
+        self._due.sensor = now.wall_us + SENSOR_RETRY_US
+        self._sensor_restarts += 1
+        telemetry.sensor_lost(self._sensor_restarts)
+
+    def _changed(self, gate: Gate, now: Now) -> None:
+        was, self._gate = isinstance(self._gate, Permit), gate
+        match gate:
+            case Permit() if not was:
+                telemetry.gate_opened(gate.beacon)
+            case Closed() if was:
+                telemetry.gate_closed(gate.reason, gate.ended)
+                self._stopped_ms = now.wall_ms
+            case _:
+                if now.wall_us < self._due.presence:
+                    return
+        self._say_presence(now)
+
+    def _say_presence(self, now: Now) -> None:
+        self._due.presence = now.wall_us + PRESENCE_US
+        is_capturing = isinstance(self._gate, Permit)
+        record = Presence(
+            device=self._enrolled.device_id, boot=self.boot, number=self._presence_number,
+            at_ms=now.wall_ms, capturing=is_capturing, beacon=max(self.authority.highest, 0),
+            input_batches=self._batches[0], frame_batches=self._batches[1],
+            stopped_ms=0 if is_capturing else self._stopped_ms, reason=b"",
+        )  # fmt: skip
+        self._presence_number += 1
+        self.spool.say("presence", self.boot, signed(record, self._signer), now.wall_ms)
+
+    def _enforce(self, gate: Gate, now: Now) -> None:
+        if not isinstance(gate, Permit) or now.wall_us < self._due.quota:
+            return
+        self._due.quota = now.wall_us + QUOTA_US
+        store = Store(age_h=gate.rules.spool_age_h, cap_bytes=gate.rules.spool_bytes)
+        for reason, count in self.spool.enforce(store, now.wall_ms).items():
+            telemetry.content_dropped(reason, count)
+
+    # -- the account
+
+    @property
+    def is_capturing(self) -> bool:
+        """Whether input is being captured right now."""
+        return isinstance(self._gate, Permit)
+
+    @property
+    def why_not(self) -> str:
+        """Label of what stands in the way, "" while capturing."""
+        return self._gate.reason if isinstance(self._gate, Closed) else ""
+
+    def status(self) -> dict[str, object]:
+        """Return the account and the state of this endpoint; nothing secret, no content."""
+        now = self._clock()
+        counts, sums = self._state.counts, self.spool.account()
+        return {
+            "capturing": self.is_capturing,
+            "why_not": self.why_not,
+            "offered": self._desk.offered,
+            "captured": counts.captured,
+            "admitted": counts.admitted,
+            "held": len(self._state.held),
+            "dropped": dict(counts.dropped),
+            "boot": self.boot.hex(),
+            "batches": sums["batches"],
+            "events_spooled": sums["events"],
+            "gaps_spooled": sums["gaps"],
+            "tombstones": sums["tombstones"],
+            "beacon": self.authority.highest,
+            "lease_until_ms": self.authority.until_us(now) // 1000,
+            "consent": self.authority.will.state,
+            "paused": self.authority.will.is_paused,
+            "frames": self._state.next_frame,
+        }
+
+
+def _require_room(home: Home) -> None:
+    try:
+        free = free_bytes(home.spool)
+    except OSError as exc:
+        raise Transient("the spool's disk does not answer", reason="disk") from exc
+    if free < MIN_FREE_BYTES:
+        raise Permanent(
+            f"less than {MIN_FREE_BYTES // 1_048_576} MB are free where {home.spool} lies: "
+            "capture stops; free some space and start again",
+            reason="disk_space",
+        )
