@@ -80,7 +80,7 @@ def sessions(
     device: bytes, boot: bytes, streams: Mapping[Stream, BatchSet], wanted: Iterable[Stream]
 ) -> tuple[Session, ...]:
     """Return the sessions of one boot, in order of their activities."""
-    walks = {stream: _walk(streams.get(stream) or BatchSet()) for stream in wanted}
+    walks = {stream: _walk(streams.get(stream, BatchSet())) for stream in wanted}
     activities = sorted({number for walk in walks.values() for number in walk.extents})
     return tuple(
         Session(
@@ -128,7 +128,7 @@ def _enter(
     entered = walk.extents.setdefault(fact.activity, _Extent(activity=fact.activity))
     if not fact.first:
         entered.holes += between.cloned if between.explains else max(between.missing, 1)
-    elif extent is not None and between.missing and extent.activity + 1 == fact.activity:
+    elif last is not None and last.final and last.activity + 1 == fact.activity:
         entered.holes += between.missing  # two activities in a row, and batches between them
     return entered
 
