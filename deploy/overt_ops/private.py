@@ -46,5 +46,5 @@ def toml(values: Mapping[str, Scalar], tables: Mapping[str, Mapping[str, Scalar]
 
 
 def _scalar(value: Scalar) -> str:
-    # A JSON string is a TOML basic string, except for DEL and raw non-ASCII, which JSON escapes.
-    return json.dumps(value).replace("\x7f", "\\u007f")
+    # A JSON string is a TOML basic string, but for DEL; surrogate pairs are not TOML, so no \u.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,7 +1,6 @@
 """``stream-ops dev``: the embedded stack on this machine."""
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -41,7 +40,6 @@ def up(
     """Start the stack, or say that it is running."""
     from overt_ops.cli.bars import Bars
 
-    os.umask(0o077)
     place = state or default_state()
     console = Console(stderr=True, highlight=False)
     if Stack.is_running(place):

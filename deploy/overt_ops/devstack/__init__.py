@@ -12,6 +12,7 @@ From a program (the demonstration, the benches, the tests of the whole way)::
     running.layout.principal("alice")                  # folder with all that alice owns
     running.add_subscriber("bob")                      # settings.toml; no right until a grant
     running.admin()                                    # librdkafka as super user, for tests
+    running.start(["authority"])                       # more services beside what runs
     running.restart("sink")
     running.down()
 

@@ -138,10 +138,15 @@ class Handouts:
         tables = {
             "kafka": self.kafka("sink"),
             "authority": self.authority(folder),
-            "store": self.store("sink"),
+            "store": self.store("sink") | self._second_identity(),
             "index": self.index(),
         }
         self.write(self.layout.settings("sink"), tables)
+
+    def _second_identity(self) -> Table:
+        """Return the keys with which the start-up probe tries to overwrite an object."""
+        probe = self.store("sink-probe")
+        return {f"second_{key}": probe[key] for key in ("access_key_file", "secret_key_file")}
 
     def write_subscriber(self, name: str) -> Path:
         """Write a subscriber's settings: the live topics and the authority, no store."""

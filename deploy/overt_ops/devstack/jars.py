@@ -136,8 +136,10 @@ def _fetch_one(
     for base in bases:
         try:
             _download(f"{base}/{jar.path}", jar, folder, context, meter)
-        except (OSError, urllib.error.URLError) as exc:
+        except OSError as exc:
             failure = exc
+            if isinstance(exc, urllib.error.HTTPError):
+                exc.close()  # it holds the connection
         else:
             return
     raise Transient(

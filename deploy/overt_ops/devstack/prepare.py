@@ -7,7 +7,6 @@ written anew. Nothing here needs a running server.
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 from overt_ops.devstack import bao, certs, jars, kafka, preflight, products, seaweed, service
@@ -21,27 +20,18 @@ from overt_ops.topology import Topology
 PORTS = (*kafka.PORTS, *seaweed.PORTS, *bao.PORTS, "authority")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prepared:
-    """What a start needs to know."""
-
-    servers: tuple[str, ...]
-    products: tuple[str, ...]
-
-
 def prepare(
     layout: Layout,
     declared: Topology,
-    wanted: Sequence[str],
     tuning: Tuning,
     progress: Progress,
     *,
     new_ports: bool,
-) -> Prepared:
-    """Make a state directory ready to start; write the table of services.
+) -> tuple[str, ...]:
+    """Make a state directory ready to start; write the table of servers and return their names.
 
     Raises:
-        Permanent: no room, a port is taken, a jar differs, a product service is not installed.
+        Permanent: no room, a port is taken, a jar differs.
         Transient: a jar cannot be fetched.
     """
     private_dir(layout.state)
@@ -69,12 +59,8 @@ def prepare(
         seaweed.service(layout, ports, declared.buckets),
         bao.service(layout, ports),
     )
-    product = products.services(layout, ports, wanted)
-    write_private(layout.run / "table.json", service.to_json((*servers, *product)))
-    return Prepared(
-        servers=tuple(entry.name for entry in servers),
-        products=tuple(entry.name for entry in product),
-    )
+    write_private(layout.run / "table.json", service.to_json(servers))
+    return tuple(entry.name for entry in servers)
 
 
 def _secrets(layout: Layout) -> None:

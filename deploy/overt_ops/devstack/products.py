@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from overt_ops.devstack import service
 from overt_ops.devstack.layout import Layout
 from overt_ops.devstack.service import Probe, Service
+from overt_ops.private import write_private
 from overt_schemas.errors import Permanent
 
 
@@ -51,10 +53,8 @@ ALL = tuple(product.name for product in TABLE)
 PROCESSORS = ("refine-input", "refine-frame")
 
 
-def services(
-    layout: Layout, ports: Mapping[str, int], wanted: Sequence[str]
-) -> tuple[Service, ...]:
-    """Return the wanted products as the supervisor starts them.
+def check(wanted: Sequence[str]) -> None:
+    """Return if all ``wanted`` can be started.
 
     Raises:
         Permanent: a name is unknown, or its command is not installed beside this Python.
@@ -65,21 +65,33 @@ def services(
             f"no service called {', '.join(sorted(unknown))}: there are {', '.join(ALL)}",
             reason="unknown_service",
         )
-    return tuple(_service(layout, ports, p) for p in TABLE if p.name in wanted)
+    for product in TABLE:
+        if product.name in wanted and not _command(product).exists():
+            raise Permanent(
+                f"{product.command} is not installed beside {sys.executable}: "
+                "run `uv sync` in the source tree",
+                reason="not_installed",
+            )
+
+
+def add_to_table(layout: Layout, ports: Mapping[str, int], wanted: Sequence[str]) -> None:
+    """Add the ``wanted`` products to the supervisor's table; it reads the table at a start."""
+    check(wanted)
+    path = layout.run / "table.json"
+    kept = [entry for entry in service.from_json(path.read_text()) if entry.name not in wanted]
+    added = [_service(layout, ports, product) for product in TABLE if product.name in wanted]
+    write_private(path, service.to_json([*kept, *added]))
+
+
+def _command(product: Product) -> Path:
+    return Path(sys.executable).parent / product.command
 
 
 def _service(layout: Layout, ports: Mapping[str, int], product: Product) -> Service:
-    command = Path(sys.executable).parent / product.command
-    if not command.exists():
-        raise Permanent(
-            f"{product.command} is not installed beside {sys.executable}: "
-            "run `uv sync` in the source tree",
-            reason="not_installed",
-        )
     settings = layout.settings(product.name)
     return Service(
         name=product.name,
-        argv=(str(command), *product.arguments, "--config", str(settings)),
+        argv=(str(_command(product)), *product.arguments, "--config", str(settings)),
         cwd=str(settings.parent / "state"),
         log=str(layout.log(product.name)),
         stage=product.stage,

@@ -115,10 +115,17 @@ class Running:
         rows = [Process(**row, pss_mb=pss_mb(row["pid"])) for row in answer["processes"]]
         return (head, *rows)
 
-    def start(self, names: Sequence[str]) -> None:
-        """Start services of the table and wait until they are ready."""
-        control.ask(self.layout, {"do": "start", "names": list(names)})
-        self.wait_ready(names)
+    def start(self, names: Sequence[str] | None = None) -> None:
+        """Start the product's services (all, or these) beside what runs; wait until ready."""
+        from overt_ops.devstack import products
+
+        wanted = products.ALL if names is None else tuple(names)
+        products.add_to_table(self.layout, self.ports, wanted)
+        # The authority first: everybody else asks it for keys at once.
+        for batch in ({"authority"} & set(wanted), set(wanted) - {"authority"}):
+            listed = sorted(batch)
+            control.ask(self.layout, {"do": "start", "names": listed})
+            self.wait_ready(listed)
 
     def restart(self, name: str) -> None:
         """Stop a process and start it again, and wait until it is ready."""
@@ -225,21 +232,17 @@ class Stack:
                 remember_subscribers(layout, subscribers)
             )
             wanted = products.ALL if services is None else tuple(services)
-            made = prepare(
-                layout, declared, wanted, tuning or Tuning(), report, new_ports=new_ports
-            )
+            products.check(wanted)
+            servers = prepare(layout, declared, tuning or Tuning(), report, new_ports=new_ports)
             try:
                 report.stage("starting kafka, seaweed, bao")
                 running = _launch(layout)
-                running.wait_ready(made.servers)
+                running.wait_ready(servers)
                 report.stage("applying topology")
                 running.apply(topology)
-                for name in made.products:
-                    report.stage(f"starting {name}")
-                    control.ask(layout, {"do": "start", "names": [name]})
-                    if name == "authority":  # everybody else asks it for keys at once
-                        running.wait_ready([name])
-                running.wait_ready(made.products)
+                if wanted:
+                    report.stage(f"starting {', '.join(wanted)}")
+                    running.start(wanted)
             except BaseException:
                 Stack.down(state)
                 raise

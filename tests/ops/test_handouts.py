@@ -1,0 +1,143 @@
+"""Each process is handed its own secrets and nobody else's; configuration holds no open door."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from overt_ops.devstack import bao, kafka, prepare, seaweed
+from overt_ops.devstack.handouts import Handouts
+from overt_ops.devstack.layout import Layout
+from overt_ops.devstack.tuning import DEMO
+from overt_ops.private import toml
+from overt_ops.topology import files
+
+PORTS = {name: 20_000 + n for n, name in enumerate(prepare.PORTS)}
+DECLARED = files.load().with_subscribers(["alice", "mallory"])
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    found = Layout(state=tmp_path / "state")
+    kafka.ensure_broker_cert(found)
+    prepare.hand_out(Handouts(layout=found, ports=PORTS, tuning=DEMO), DECLARED)
+    return found
+
+
+def settings(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text())
+
+
+def mentioned(path: Path, layout: Layout) -> set[str]:
+    """Names of the principals whose folders a settings file points into."""
+    text = path.read_text()
+    return {p.name for p in layout.principals.iterdir() if p.is_dir() and f"/{p.name}/" in text}
+
+
+@pytest.mark.parametrize(
+    ("service", "owners"),
+    [
+        ("authority", {"authority"}),
+        ("refine-input", {"refine"}),
+        ("refine-frame", {"refine"}),
+        ("sink", {"sink", "sink-probe"}),
+    ],
+)
+def test_a_service_is_pointed_at_its_own_secrets_only(
+    layout: Layout, service: str, owners: set[str]
+) -> None:
+    folders = mentioned(layout.settings(service), layout) - {service}
+
+    assert folders - owners == set()
+
+
+def test_only_the_authority_is_pointed_at_keys_that_sign(layout: Layout) -> None:
+    pointing = {
+        path.parent.name
+        for path in layout.state.rglob("*.toml")
+        if str(layout.root_key) in path.read_text() or "device.key" in path.read_text()
+    }
+
+    assert pointing == {"authority"}
+
+
+def test_subscribers_have_no_identity_in_the_store(layout: Layout) -> None:
+    assert set(settings(layout.principal("alice") / "settings.toml")) == {
+        "state_dir",
+        "kafka",
+        "authority",
+    }
+
+
+def test_everything_handed_out_is_private(layout: Layout) -> None:
+    paths = list(layout.state.rglob("*"))
+
+    assert {p.stat().st_mode & 0o077 for p in paths if p.is_file() and p.parent != layout.ca} == {0}
+    assert {p.stat().st_mode & 0o077 for p in layout.principals.iterdir()} == {0}
+
+
+def test_no_settings_file_holds_a_secret(layout: Layout) -> None:
+    secrets = [p.read_text() for p in layout.principals.rglob("*.password")]
+    secrets += [p.read_text() for p in layout.principals.rglob("s3.secret")]
+
+    texts = [p.read_text() for p in layout.state.rglob("*.toml")]
+
+    assert len(secrets) > 5
+    assert not [s for s in secrets for text in texts if s in text]
+
+
+def test_the_demos_beacons_are_short(layout: Layout) -> None:
+    assert settings(layout.settings("authority"))["beacon"] == {"interval_s": 5, "valid_s": 60}
+
+
+def test_every_listener_of_the_broker_is_tls() -> None:
+    text = kafka.properties(Layout(state=Path("/s")), PORTS)
+    found = dict(line.split("=", 1) for line in text.splitlines())
+
+    protocols = dict(p.split(":") for p in found["listener.security.protocol.map"].split(","))
+
+    assert set(protocols.values()) == {"SSL", "SASL_SSL"}
+    assert all("://127.0.0.1:" in door for door in found["listeners"].split(","))
+    assert found["super.users"] == "User:broker-1"
+    assert found["allow.everyone.if.no.acl.found"] == "false"
+    assert found["auto.create.topics.enable"] == "false"
+
+
+def test_the_store_runs_without_http_telemetry_or_other_gateways() -> None:
+    argv = seaweed.service(Layout(state=Path("/s")), PORTS, DECLARED.buckets).argv
+
+    for option in ("-disableHttp=true", "-master.telemetry=false", "-webdav=false"):
+        assert option in argv
+    assert "-ip.bind=127.0.0.1" in argv
+
+
+def test_only_the_stores_root_has_more_than_its_declared_policy() -> None:
+    keys = dict.fromkeys((seaweed.ROOT, *DECLARED.buckets.identities), ("A", "s"))
+
+    document = json.loads(seaweed.identities(DECLARED.buckets, keys, seaweed.ROOT))
+
+    actions = {entry["name"]: entry["actions"] for entry in document["identities"]}
+    assert [name for name, listed in actions.items() if listed] == [seaweed.ROOT]
+
+
+def test_the_key_server_knows_one_public_key_a_login(tmp_path: Path) -> None:
+    logins = {"jwt": "PEM-A", "jwt-eraser": "PEM-B", "jwt-reconcile": "PEM-C"}
+
+    text = bao.config(Layout(state=tmp_path), PORTS, logins)
+
+    assert [text.count(pem) for pem in logins.values()] == [1, 1, 1]
+    assert "tls_disable" not in text
+
+
+@given(
+    st.dictionaries(
+        st.from_regex(r"[a-z_]{1,9}", fullmatch=True),
+        st.text(st.characters(exclude_categories=["Cs"])) | st.booleans() | st.integers(-9, 9),
+    )
+)
+def test_what_is_written_as_toml_reads_back(values: dict[str, Any]) -> None:
+    assert tomllib.loads(toml({}, {"t": values}))["t"] == values
