@@ -128,7 +128,12 @@ def test_a_smaller_screen_begins_a_display_epoch(own_server: Server) -> None:
     try:
         grabbed(screen)
         before = screen.epoch
-        subprocess.run(["xrandr", "-s", "800x600"], env=own_server.environment, check=True)
+        for command in (
+            "--newmode small 60 800 801 802 803 600 601 602 603",
+            "--addmode screen small",
+            "--output screen --mode small",
+        ):
+            subprocess.run(["xrandr", *command.split()], env=own_server.environment, check=True)
 
         after = grab_where(screen, lambda grab: grab.epoch != before)
 
