@@ -12,6 +12,7 @@ from overt_schemas import topics
 from overt_schemas.errors import Transient
 
 GROUPS = {"refine-input": topics.INPUT, "refine-frame": topics.FRAME, "sink": topics.PART}
+REFINE = ("refine-input", "refine-frame")
 _TIMEOUT_S = 10.0
 
 

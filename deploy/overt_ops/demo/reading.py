@@ -15,7 +15,7 @@ from overt_ops.demo.admin import Door
 from overt_ops.demo.endpoint import program
 from overt_schemas import api, codec
 from overt_schemas.catalogue import ID_OF, schema
-from overt_schemas.errors import EXIT_OK, EXIT_PARTIAL, Permanent, Transient
+from overt_schemas.errors import EXIT_FINDING, EXIT_OK, EXIT_PARTIAL, Permanent, Transient
 from overt_schemas.records import Part
 
 PURPOSE = "train-computer-use-agents"
@@ -41,7 +41,7 @@ def read(settings: Path, grant: str, timeout_s: int, events: int = 10) -> Readin
         "--timeout", str(timeout_s), "-o", "jsonl",
     ]  # fmt: skip
     done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=timeout_s + 60)
-    if done.returncode not in (EXIT_OK, EXIT_PARTIAL):
+    if done.returncode not in (EXIT_OK, EXIT_FINDING, EXIT_PARTIAL):
         said = done.stderr.strip().splitlines()
         raise Permanent(said[-1] if said else "overt-sub read failed", reason="read")
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]

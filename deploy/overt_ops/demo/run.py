@@ -153,8 +153,8 @@ class Demo:
         now_ms = SystemClock().wall_us() // 1000
         life = (now_ms - 3_600_000, now_ms + 3_600_000)
         grant = admin.grant(door, READER, reading.PURPOSE, [str(captured["person"])], life)
-        answer = reading.read(self.running.settings(READER), grant, DRAIN_S)
         self._settle(broker, since)
+        answer = reading.read(self.running.settings(READER), grant, DRAIN_S)
         refused = self._knock(door, grant)
         stored = counts.stored(self.running.layout.index, since)
         parts = sum(counts.ends(broker, topics.PART).values()) - sum(since.values())
@@ -173,9 +173,11 @@ class Demo:
         return Result(account=account, events=answer.events)
 
     def _settle(self, broker: AdminClient, since: dict[int, int]) -> None:
-        """Wait until the sink has stored all that refine has written."""
+        """Wait until refine has written all that was published, and the sink has stored it."""
 
         def level() -> bool:
+            if any(counts.lag(broker, group) for group in counts.REFINE):
+                return False
             parts = sum(counts.ends(broker, topics.PART).values()) - sum(since.values())
             return counts.stored(self.running.layout.index, since).records >= parts
 
