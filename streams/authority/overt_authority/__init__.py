@@ -1,1 +1,1 @@
-"""The authority of overt: devices, people, consent, beacon, grants, key release."""
+"""Who may: devices, people, consent, policy, beacon, grants, key release and the log before it."""

@@ -1,0 +1,127 @@
+"""From settings to services: the one place that knows which kind of each thing is used."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from overt_authority.announce import Announcer
+from overt_authority.beacon.store import Beacons, Pauses
+from overt_authority.consent.store import Receipts
+from overt_authority.database import Database
+from overt_authority.devices.certificates import DeviceCa
+from overt_authority.devices.enrolment import Enrolment
+from overt_authority.grants.index import Index
+from overt_authority.grants.objects import Objects
+from overt_authority.grants.reading import Reading
+from overt_authority.grants.release import Release
+from overt_authority.grants.store import Grants
+from overt_authority.keys.bao import BaoRoot
+from overt_authority.keys.processors import EpochKeys
+from overt_authority.keys.root import FileRoot, KeyService
+from overt_authority.log.append import AuditLog
+from overt_authority.log.tell import Teller
+from overt_authority.outbox import Outbox
+from overt_authority.people.store import WeekKeys
+from overt_authority.policy.store import PolicyFolder
+from overt_authority.publish import KafkaPublisher, Publisher
+from overt_authority.services import Services
+from overt_authority.settings import Settings, Store
+from overt_schemas import client
+from overt_schemas.clock import Clock
+from overt_schemas.errors import Permanent
+from overt_schemas.signing import ROOT, SigningKey
+
+_FILE = "file://"
+
+
+@contextmanager
+def assemble(
+    settings: Settings, clock: Clock, publisher: Publisher | None = None
+) -> Iterator[Services]:
+    """Give the services, opened; everything is closed with the block.
+
+    Raises:
+        Permanent: a file is missing or wrong, or the log lacks entries it had published.
+    """
+    try:
+        root_key = SigningKey(ROOT, _hex(settings.root.key))
+        ca = DeviceCa.load(settings.device_ca.cert, settings.device_ca.key)
+        broker_ca = settings.endpoint_kafka.ca.read_text("utf-8")
+        connection = kafka(settings) if publisher is None else {}
+    except (OSError, ValueError) as exc:
+        raise Permanent(f"a key or certificate file cannot be used: {exc}") from exc
+    _check_pinned(settings, root_key)
+    with ExitStack() as closing:
+        database = Database(settings.database.url)
+        closing.callback(database.close)
+        database.open()
+        publisher = publisher or KafkaPublisher(connection)
+        closing.callback(publisher.close)
+        log = AuditLog(settings.state_dir / "audit.log", clock)
+        closing.callback(log.close)
+        teller = Teller(database, log, publisher)
+        teller.open_log()
+        root = _root(settings, clock, closing)
+        index = Index(settings.index.url)
+        closing.callback(index.close)
+        epoch_keys = EpochKeys(database, root, root_key, clock)
+        announcer = Announcer(epoch_keys.authority)
+        outbox = Outbox(database, publisher)
+        week_keys = WeekKeys(database, root, announcer, clock)
+        valid_ms = round(settings.beacon.valid_s * 1000)
+        beacons = Beacons(database, publisher, epoch_keys, log, clock, valid_ms)
+        grants = Grants(database, outbox, announcer, log)
+        yield Services(
+            clock=clock, database=database, publisher=publisher, outbox=outbox, log=log,
+            teller=teller, root=root, epoch_keys=epoch_keys, week_keys=week_keys,
+            policies=PolicyFolder(settings.policies.dir, database, announcer),
+            enrolment=Enrolment(database, outbox, announcer, log, ca, week_keys, clock),
+            receipts=Receipts(database, outbox, announcer, log, clock), beacons=beacons,
+            pauses=Pauses(database, outbox, announcer, log, beacons, clock), grants=grants,
+            reading=Reading(database, grants, index, log, clock),
+            release=Release(database, grants, log, root, clock), objects=objects(settings.store),
+            bootstrap=settings.endpoint_kafka.bootstrap, broker_ca=broker_ca,
+            root_public=root_key.public_bytes(), valid_ms=valid_ms,
+        )  # fmt: skip
+
+
+def kafka(settings: Settings) -> client.Config:
+    """Return the connection to the brokers."""
+    password = settings.kafka.password_file.read_text("utf-8").strip()
+    return client.scram(
+        settings.kafka.bootstrap, str(settings.kafka.ca), settings.kafka.username, password,
+        "authority",
+    )  # fmt: skip
+
+
+def objects(store: Store) -> Objects:
+    """Return the tiers."""
+    buckets = {"hot": store.hot, "warm": store.warm, "cold": store.cold}
+    if store.url.startswith(_FILE):
+        return Objects.local(Path(store.url.removeprefix(_FILE)), buckets)
+    if store.access_key_file is None or store.secret_key_file is None:
+        raise Permanent("[store] needs access_key_file and secret_key_file", reason="settings")
+    access = store.access_key_file.read_text("utf-8").strip()
+    return Objects.s3(store.url, buckets, access, store.secret_key_file.read_text("utf-8").strip())
+
+
+def _root(settings: Settings, clock: Clock, closing: ExitStack) -> KeyService:
+    if settings.file_root is not None:
+        settings.file_root.dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return FileRoot(settings.file_root.dir, clock)
+    if settings.bao is None:
+        raise Permanent("[bao] or [file_root] is needed", reason="settings")
+    bao = settings.bao
+    root = BaoRoot(bao.url, bao.ca, bao.role, bao.jwt_key, clock)
+    closing.callback(root.close)
+    return root
+
+
+def _check_pinned(settings: Settings, root_key: SigningKey) -> None:
+    pinned = settings.authority.root_key if settings.authority else None
+    if pinned is not None and _hex(pinned) != root_key.public_bytes():
+        raise Permanent("the root key is not the one others pinned", reason="settings")
+
+
+def _hex(path: Path) -> bytes:
+    return bytes.fromhex(path.read_text("utf-8").strip())

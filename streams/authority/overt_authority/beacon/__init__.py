@@ -1,0 +1,1 @@
+"""The beacon: the signed lease of the whole fleet."""

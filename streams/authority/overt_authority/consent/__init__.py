@@ -1,0 +1,1 @@
+"""Consent: receipts signed on the device, and the spans they open and close."""

@@ -1,0 +1,1 @@
+"""Devices: tokens, enrolment, certificates, the registry."""

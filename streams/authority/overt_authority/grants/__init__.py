@@ -1,0 +1,1 @@
+"""Grants: a time-boxed right of one subscriber for one purpose."""

@@ -1,0 +1,1 @@
+"""Keys: the root they are wrapped under, and those of people and processors."""

@@ -1,0 +1,1 @@
+"""The log: written and flushed before anything is released."""

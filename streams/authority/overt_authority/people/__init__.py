@@ -1,0 +1,1 @@
+"""People: pseudonyms, their state and their public keys by week."""

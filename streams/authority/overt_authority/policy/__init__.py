@@ -1,0 +1,1 @@
+"""Policies: files an operator reviews, versioned, signed and published."""

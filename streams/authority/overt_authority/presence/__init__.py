@@ -1,0 +1,1 @@
+"""Presence: capturing or not, the latest word of each device."""

@@ -1,0 +1,174 @@
+"""Settings of the authority: one TOML file, readable by its user alone; unknown keys are errors."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from overt_schemas.errors import Permanent
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Listen(_Section):
+    """Where the door is, its certificate, and whose clients may come."""
+
+    host: str = "127.0.0.1"
+    port: int
+    cert: Path
+    key: Path
+    client_ca: Path
+
+
+class DeviceCaFiles(_Section):
+    """The CA of endpoints (PEM)."""
+
+    cert: Path
+    key: Path
+
+
+class Root(_Section):
+    """The root's private key, in hex: development only, an offline root is nowhere in settings."""
+
+    key: Path
+
+
+class Bao(_Section):
+    """Where person and epoch keys are wrapped."""
+
+    url: str
+    ca: Path
+    role: str = "authority"
+    jwt_key: Path
+
+
+class FileRootFolder(_Section):
+    """Instead of OpenBao: root keys in a folder. Tests and development without a key server."""
+
+    dir: Path
+
+
+class DatabaseUrl(_Section):
+    """The authority's own SQL."""
+
+    url: str
+
+
+class Kafka(_Section):
+    """Brokers as services reach them."""
+
+    bootstrap: str
+    ca: Path
+    username: str = "authority"
+    password_file: Path
+
+
+class EndpointKafka(_Section):
+    """Brokers as endpoints reach them: told to each at enrolment."""
+
+    bootstrap: str
+    ca: Path
+
+
+class Store(_Section):
+    """The tiers; ``file:`` URLs are folders, for tests."""
+
+    url: str
+    access_key_file: Path | None = None
+    secret_key_file: Path | None = None
+    hot: str = "hot"
+    warm: str = "warm"
+    cold: str = "cold"
+    filer_probe_url: str | None = None  # the sink's, ignored here
+
+
+class IndexUrl(_Section):
+    """The sink's index."""
+
+    url: str
+
+
+class Beacon(_Section):
+    """How often, and how long a lease lasts."""
+
+    interval_s: float = 20.0
+    valid_s: float = 900.0
+
+
+class Policies(_Section):
+    """Folder of TOML files, one a group."""
+
+    dir: Path
+
+
+class AuthorityRef(_Section):
+    """How other rooms reach the authority; here only the pinned root is looked at."""
+
+    url: str = ""
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    root_key: Path | None = None
+
+
+class Settings(BaseSettings):
+    """All of them."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    state_dir: Path
+    listen: Listen
+    device_ca: DeviceCaFiles
+    root: Root
+    bao: Bao | None = None
+    file_root: FileRootFolder | None = None
+    database: DatabaseUrl
+    kafka: Kafka
+    endpoint_kafka: EndpointKafka
+    store: Store
+    index: IndexUrl
+    beacon: Beacon = Beacon()
+    policies: Policies
+    authority: AuthorityRef | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take what is given and nothing from the environment, which other programs can see."""
+        return (init_settings,)
+
+
+def load(path: Path) -> Settings:
+    """Return the settings in a file.
+
+    Raises:
+        Permanent: no such file, readable by others, not TOML, a key too few, too many or wrong.
+    """
+    if not path.is_file():
+        raise Permanent(f"no settings file {path}: name one with --config", reason="settings")
+    if path.stat().st_mode & 0o077:
+        raise Permanent(f"{path} may be read by others: chmod 600 it", reason="settings")
+    try:
+        values = TomlConfigSettingsSource(Settings, toml_file=path)()
+        settings = Settings(**values)
+    except ValidationError as exc:
+        where = ", ".join(".".join(str(p) for p in e["loc"]) for e in exc.errors())
+        raise Permanent(f"{path}: missing, unknown or wrong: {where}", reason="settings") from exc
+    except ValueError as exc:
+        raise Permanent(f"{path} is not TOML", reason="settings") from exc
+    if (settings.bao is None) == (settings.file_root is None):
+        raise Permanent(f"{path}: needs [bao] or [file_root], not both", reason="settings")
+    return settings

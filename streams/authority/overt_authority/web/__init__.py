@@ -1,0 +1,1 @@
+"""The HTTPS door: who calls, what they may ask, and the routes."""
