@@ -1,0 +1,136 @@
+"""Acknowledge in offset order, and only what was produced.
+
+Faust commits the highest contiguous acknowledged offset, but its test for contiguity is off by one
+for acknowledgements that come out of order (a record in flight could be passed over), and its flush
+before a commit does not look at failures. So: one queue a partition, acknowledged from its head
+only, after the produce of *that* record succeeded; a produce that failed ends the process before
+anything behind it can be committed, and Kafka delivers again.
+
+On revoke everything in flight is forgotten: the partition's next owner starts from the committed
+offset. What completes later belongs to an older generation and is ignored, successes and failures
+alike.
+"""
+
+import asyncio
+import os
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from overt_processors import telemetry
+
+EXIT_REDELIVER = 70  # nothing of what is in flight was committed: start again and read it again
+
+
+def die(code: int, cause: str, **facts: object) -> NoReturn:
+    """End the process at once: no finally, no commit, no thread that could still do harm."""
+    telemetry.exiting(code, cause, **facts)
+    os._exit(code)
+
+
+@dataclass(slots=True)
+class _Item:
+    """One record in flight."""
+
+    ack: Callable[[], object]
+    offset: int
+    size: int
+    generation: int
+    done: bool = False
+
+
+@dataclass(slots=True)
+class Acknowledger:
+    """Records in flight, by partition. Lives in the event loop's thread.
+
+    Attributes:
+        limit: records in flight before ``add`` waits.
+        limit_bytes: bytes in flight before ``add`` waits.
+        fail: called when a produce failed; must not return.
+        generation: rises with every ``discard``.
+    """
+
+    limit: int = 2000
+    limit_bytes: int = 33_554_432
+    fail: Callable[..., object] = die
+    generation: int = 0
+    _queues: defaultdict[Hashable, deque[_Item]] = field(
+        default_factory=lambda: defaultdict(deque), init=False
+    )
+    _acked: dict[Hashable, int] = field(default_factory=dict, init=False)
+    _count: int = field(default=0, init=False)
+    _bytes: int = field(default=0, init=False)
+    _room: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+
+    def __post_init__(self) -> None:
+        self._room.set()
+
+    @property
+    def in_flight(self) -> int:
+        """How many records wait for their turn."""
+        return self._count
+
+    def processed(self) -> dict[Hashable, int]:
+        """Return the next offset behind the last acknowledged one, by partition."""
+        return dict(self._acked)
+
+    async def add(
+        self, tp: Hashable, offset: int, ack: Callable[[], object], size: int,
+        generation: int, produced: "asyncio.Future[Any] | None",
+    ) -> None:  # fmt: skip
+        """Take a record; ``ack`` is called in its turn. Waits while too much is in flight.
+
+        ``produced`` is None for a record that yields nothing. A record of an older generation
+        than the present one is let go.
+        """
+        if generation != self.generation:
+            return
+        item = _Item(ack=ack, offset=offset, size=size, generation=generation)
+        self._queues[tp].append(item)
+        self._count += 1
+        self._bytes += size
+        if produced is None:
+            item.done = True
+            self._advance(tp)
+        else:
+            produced.add_done_callback(lambda future: self._produced(tp, item, future))
+        if self._is_full():
+            self._room.clear()
+            await self._room.wait()
+
+    def discard(self) -> int:
+        """Forget all that is in flight; returns how much that was."""
+        count = self._count
+        self.generation += 1
+        self._queues.clear()
+        self._acked.clear()
+        self._count = self._bytes = 0
+        self._room.set()
+        return count
+
+    def _produced(self, tp: Hashable, item: _Item, future: "asyncio.Future[Any]") -> None:
+        if item.generation != self.generation:
+            future.cancelled() or future.exception()  # looked at, so that nobody warns of it
+            return
+        if future.cancelled() or future.exception() is not None:
+            error = "cancelled" if future.cancelled() else type(future.exception()).__name__
+            self.fail(EXIT_REDELIVER, "produce_failed", error=error, offset=item.offset)
+            return
+        item.done = True
+        self._advance(tp)
+
+    def _advance(self, tp: Hashable) -> None:
+        queue = self._queues[tp]
+        while queue and queue[0].done:
+            item = queue.popleft()
+            self._count -= 1
+            self._bytes -= item.size
+            self._acked[tp] = item.offset + 1
+            item.ack()
+        # Half empty before the next record is taken: one wake-up for many records.
+        if self._count <= self.limit // 2 and self._bytes <= self.limit_bytes // 2:
+            self._room.set()
+
+    def _is_full(self) -> bool:
+        return self._count >= self.limit or self._bytes >= self.limit_bytes

@@ -1,0 +1,161 @@
+"""Refine, around the core: take a record, decide, produce, acknowledge in its turn."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+import faust
+
+from overt_processors import telemetry
+from overt_processors.acknowledge import EXIT_REDELIVER, Acknowledger, die
+from overt_processors.core import refine
+from overt_processors.core.opening import Keys
+from overt_processors.core.outcome import (
+    Dropped,
+    Marked,
+    Now,
+    Outcome,
+    Raw,
+    Sealed,
+    SetAside,
+    Unsure,
+)
+from overt_processors.guard import EXIT_JUMPED, Guard
+from overt_processors.keys import obtain
+from overt_processors.registries import RegistryReader
+from overt_processors.settings import Authority
+from overt_schemas import codec
+from overt_schemas.clock import Clock
+from overt_schemas.ids import Stream
+from overt_schemas.topics import CATALOGUE, DEADLETTER, PART, RAW
+
+Produced = tuple[str, bytes, bytes, int]  # topic, key, value, partition
+
+
+@dataclass(slots=True, kw_only=True)
+class Refiner:
+    """What the agent holds from record to record. Lives in the event loop's thread."""
+
+    app: "faust.App"
+    reader: RegistryReader
+    keys: Keys
+    key_set: int  # version of the key set that ``keys`` were accepted under
+    authority: Authority
+    clock: Clock
+    acknowledger: Acknowledger
+    guard: Guard = field(default_factory=Guard)
+    memory: refine.Memory = field(default_factory=refine.Memory)
+    # Offsets below which every record of a partition had been appended when the registries were
+    # last read to their end: what is unknown there needs no second look.
+    settled: dict[Any, int] = field(default_factory=dict)
+
+    async def handle(self, event: Any) -> None:
+        """Take one record all the way to the producer's buffer."""
+        message, generation = event.message, self.acknowledger.generation
+        tp = message.tp
+        committed = self.app.consumer._committed_offset.get(tp)
+        expected = self.guard.jumped(tp, message.offset, committed)
+        if expected is not None:
+            die(EXIT_JUMPED, "offset_jumped", partition=tp.partition, offset=message.offset,
+                expected=expected)  # fmt: skip
+        raw = Raw(
+            topic=message.topic, partition=tp.partition, offset=message.offset,
+            key=message.key, value=message.value,
+        )  # fmt: skip
+        output = _report(await self._decide(tp, raw), raw)
+        future = None if output is None else await self._send(*output)
+        size = len(raw.value or b"")
+        await self.acknowledger.add(tp, raw.offset, event.ack, size, generation, future)
+
+    async def _send(self, topic: str, key: bytes, value: bytes, partition: int) -> Any:
+        # The aiokafka producer itself: Faust's own send costs as much as the whole of refine.
+        return await self.app.producer._producer.send(
+            topic, value=value, key=key, partition=partition
+        )
+
+    async def _decide(self, tp: Any, raw: Raw) -> Outcome:
+        if self.reader.current.keyring.version != self.key_set:
+            await self._renew_keys()
+        settled = raw.offset < self.settled.get(tp, 0)
+        outcome = self._step(raw, settled=settled)
+        if not isinstance(outcome, Unsure):
+            return outcome
+        high = self.app.consumer.highwater(tp)
+        await asyncio.wrap_future(self.reader.read_on())
+        self.settled[tp] = max(high or 0, raw.offset + 1)
+        if self.reader.current.keyring.version != self.key_set:
+            await self._renew_keys()
+        return self._step(raw, settled=True)
+
+    def _step(self, raw: Raw, *, settled: bool) -> Outcome:
+        now = Now(wall_ms=self.clock.wall_us() // 1000, boot_ns=self.clock.boot_ns())
+        return refine.step(self.memory, self.reader.current, self.keys, raw, now, settled=settled)
+
+    async def _renew_keys(self) -> None:
+        """Ask for the keys again because the key set changed: a new epoch may have begun."""
+        version = self.reader.current.keyring.version
+        loop = asyncio.get_running_loop()
+
+        def wait(seconds: float) -> None:
+            asyncio.run_coroutine_threadsafe(asyncio.sleep(seconds), loop).result()
+
+        self.keys = await asyncio.to_thread(
+            obtain,
+            self.authority,
+            lambda: self.reader.current.keyring,
+            lambda: self.clock.wall_us() // 1000,
+            wait,
+        )
+        self.key_set = version
+
+    def revoke(self, partitions: list[int]) -> None:
+        """Forget all that belongs to this generation."""
+        telemetry.partitions_revoked(partitions, self.acknowledger.discard())
+        self.guard.clear()
+        self.memory.clear()
+        self.settled.clear()
+
+
+def _report(outcome: Outcome, raw: Raw) -> Produced | None:
+    """Count an outcome and return what is to be produced for it."""
+    match outcome:
+        case Sealed():
+            telemetry.outcome("part")
+            telemetry.flagged(outcome.flags)
+            return PART, raw.key or b"", codec.encode(outcome.part), raw.partition
+        case Marked():
+            telemetry.outcome("marker", outcome.kind)
+            return PART, raw.key or b"", codec.encode(outcome.marker), raw.partition
+        case SetAside():
+            telemetry.dead_letter(raw.topic, raw.partition, raw.offset, outcome.reason)
+            value = codec.encode(outcome.letter)
+            return DEADLETTER, raw.topic.encode(), value, raw.partition
+        case Dropped():
+            telemetry.outcome("dropped", outcome.reason)
+            return None
+        case Unsure():  # `_decide` asks until it is sure
+            return die(EXIT_REDELIVER, "unsure", reason=outcome.reason)
+        case _:
+            assert_never(outcome)
+
+
+def attach(app: "faust.App", stream: Stream, refiner: Refiner) -> None:
+    """Give the app its one agent."""
+    topic = app.topic(
+        RAW[stream],
+        key_type=bytes,
+        value_type=bytes,
+        key_serializer="raw",
+        value_serializer="raw",
+        partitions=CATALOGUE[RAW[stream]].partitions,
+    )
+
+    @app.agent(topic, concurrency=1)
+    async def refine_agent(records: Any) -> None:
+        try:
+            async for event in records.noack().events():
+                await refiner.handle(event)
+        except (asyncio.CancelledError, GeneratorExit):
+            raise  # a rebalance or a stop; what was in hand was not acknowledged
+        except BaseException as exc:
+            die(EXIT_REDELIVER, "agent_failed", error=type(exc).__name__)

@@ -1,0 +1,158 @@
+"""The registries at hand: a plain consumer in its own thread, no group, always reading on.
+
+The control topic (keys) is read to its end first, then devices, people and beacons, all before the
+first record of content is looked at. Later, whoever meets something unknown calls ``read_on``: the
+thread asks the brokers for the end offsets of that moment, at most once a second, reads up to them,
+and answers. There is no timer: what is unknown then is unknown.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from types import TracebackType
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from overt_processors import telemetry
+from overt_processors.acknowledge import EXIT_REDELIVER, die
+from overt_processors.core.registry import News, Registries, learn
+from overt_schemas import client, codec
+from overt_schemas.errors import Malformed, Transient
+from overt_schemas.records import Signed
+from overt_schemas.signing import Keyring
+from overt_schemas.topics import BEACON, CONTROL, DEVICE, PERSON
+
+# librdkafka's own lines; errors that matter come through `consume`.
+_QUIET = logging.getLogger("librdkafka")
+_QUIET.setLevel(logging.CRITICAL)
+_POLL_S = 0.1
+_BATCH = 500
+_ASK_EVERY_S = 1.0
+_TIMEOUT_S = 5.0
+
+
+class RegistryReader:
+    """Holds the registries; ``current`` may be read from any thread and never changes in place."""
+
+    def __init__(self, connection: client.Config, root: bytes, name: str) -> None:
+        self.current = Registries(keyring=Keyring(root=root))
+        self._config = client.registry_reader(connection, name)
+        self._reached: dict[str, int] = {}
+        self._waiters: list[Future[None]] = []
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._first: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run, name="registries", daemon=True)
+
+    def __enter__(self) -> "RegistryReader":
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stopping.set()
+        self._thread.join(_TIMEOUT_S)
+
+    def wait_ready(self, timeout_s: float | None = None) -> None:
+        """Return once everything that stood in the registries at the start has been read."""
+        self._first.result(timeout_s)
+
+    def read_on(self) -> "Future[None]":
+        """Return a future that is done once the registries were read to the end of a later moment.
+
+        Every caller gets an end that was asked for *after* its call, so what an answer does not
+        hold did not stand there when the caller met it.
+        """
+        future: Future[None] = Future()
+        with self._lock:
+            self._waiters.append(future)
+        return future
+
+    def _run(self) -> None:
+        try:
+            self._follow()
+        except Exception as exc:
+            if not self._stopping.is_set():
+                die(EXIT_REDELIVER, "registries_failed", error=type(exc).__name__)
+
+    def _follow(self) -> None:
+        consumer = Consumer(self._config, logger=_QUIET)
+        try:
+            for topics in ((CONTROL,), (CONTROL, DEVICE, PERSON, BEACON)):
+                consumer.assign(
+                    [TopicPartition(t, 0, self._reached.get(t, OFFSET_BEGINNING)) for t in topics]
+                )
+                self._read_to_end(consumer, topics)
+            now = self.current
+            telemetry.registries_read(
+                len(now.devices), len(now.persons), len(now.beacons.leases), now.keyring.version
+            )
+            self._first.set_result(None)
+            asked_s = 0.0
+            while not self._stopping.is_set():
+                self._take(consumer.consume(_BATCH, _POLL_S))
+                if self._waiters and time.monotonic() - asked_s >= _ASK_EVERY_S:
+                    asked_s = time.monotonic()
+                    with self._lock:
+                        waiters, self._waiters = self._waiters, []
+                    self._read_to_end(consumer, topics)
+                    for waiter in waiters:
+                        waiter.set_result(None)
+        finally:
+            consumer.close()
+
+    def _read_to_end(self, consumer: Consumer, topics: Iterable[str]) -> None:
+        ends = {topic: self._end(consumer, topic) for topic in topics}
+        while not self._stopping.is_set():
+            if all(self._reached.get(topic, 0) >= end for topic, end in ends.items()):
+                return
+            self._take(consumer.consume(_BATCH, _POLL_S))
+
+    def _end(self, consumer: Consumer, topic: str) -> int:
+        while not self._stopping.is_set():
+            try:
+                low, high = consumer.get_watermark_offsets(
+                    TopicPartition(topic, 0), timeout=_TIMEOUT_S
+                )
+            except KafkaException as exc:
+                telemetry.registries_lag(exc.args[0].name())
+                self._stopping.wait(_POLL_S)
+            else:
+                return 0 if low == high else int(high)
+        raise Transient("stopped while reading the registries", reason="stopped")
+
+    def _take(self, messages: Iterable[Any]) -> None:
+        news: list[News] = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                self._reached[message.topic()] = message.offset() + 1
+                news += _read(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._reached[message.topic()] = message.offset()
+            else:
+                # librdkafka goes on by itself; whoever waits, waits until it does.
+                telemetry.registries_lag(error.name())
+        if news:
+            learnt = learn(self.current, news)
+            self.current = learnt.registries
+            for reason in learnt.refused:
+                telemetry.registry_refused("registry", reason)
+
+
+def _read(message: Any) -> list[News]:
+    if message.value() is None:
+        return []  # a compaction tombstone teaches nothing
+    try:
+        signed = codec.decode(message.value(), Signed)
+    except Malformed as exc:
+        telemetry.registry_refused(message.topic(), exc.reason)
+        return []
+    return [News(signed=signed, append_ms=message.timestamp()[1])]

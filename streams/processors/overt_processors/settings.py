@@ -1,0 +1,134 @@
+"""What a processor is told: one TOML file, readable by its owner alone.
+
+```toml
+state_dir = "..."
+[kafka]
+bootstrap = "host:port"
+ca = "ca.pem"
+username = "refine"
+password_file = "kafka.password"
+[authority]
+url = "https://host:port"
+ca = "ca.pem"
+cert = "cert.pem"
+key = "key.pem"
+root_key = "root.pub"        # hex, the offline root's Ed25519 public key
+[refine]                     # may be left out
+commit_interval_s = 1.0
+```
+"""
+
+import tomllib
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from overt_schemas import client
+from overt_schemas.errors import Permanent
+
+_PRIVATE = 0o077  # bits that a file with the paths of keys must not have
+_ROOT_BYTES = 32
+
+
+class Kafka(BaseModel):
+    """The brokers, and as whom to come in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bootstrap: str
+    ca: Path
+    username: str
+    password_file: Path
+
+    def password(self) -> str:
+        """Return the SCRAM password."""
+        return self.password_file.read_text().strip()
+
+    def connection(self, client_id: str) -> client.Config:
+        """Return the connection for librdkafka."""
+        return client.scram(self.bootstrap, str(self.ca), self.username, self.password(), client_id)
+
+
+class Authority(BaseModel):
+    """Where keys come from, and the root they are trusted by."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str
+    ca: Path
+    cert: Path
+    key: Path
+    root_key: Path
+
+    def root(self) -> bytes:
+        """Return the root's public key.
+
+        Raises:
+            Permanent: the file holds something else.
+        """
+        try:
+            raw = bytes.fromhex(self.root_key.read_text().strip())
+        except ValueError:
+            raw = b""
+        if len(raw) != _ROOT_BYTES:
+            raise Permanent(
+                f"{self.root_key} does not hold an Ed25519 public key in hex: "
+                "copy the root key of the deployment there",
+                reason="root_key",
+            )
+        return raw
+
+
+class Refine(BaseModel):
+    """How the Faust worker runs; the defaults are those that were measured."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # What a crash repeats is what was read since the last commit.
+    commit_interval_s: float = Field(default=1.0, ge=0.5, le=5.0)
+    # A worker that is killed holds its partitions for so long (its own restart takes them at once).
+    session_timeout_s: float = Field(default=10.0, ge=6.0, le=30.0)
+    # Produced and not yet acknowledged, in records and bytes: what may be repeated, and memory.
+    in_flight: int = Field(default=2000, ge=1)
+    in_flight_bytes: int = Field(default=33_554_432, ge=1_048_576)
+
+
+class Settings(BaseSettings):
+    """All of it. Unknown keys are errors; ``OVERT_PROCESSORS_REFINE__...`` overrides the file."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="OVERT_PROCESSORS_", env_nested_delimiter="__"
+    )
+
+    state_dir: Path
+    kafka: Kafka
+    authority: Authority
+    refine: Refine = Refine()
+
+    @property
+    def ready(self) -> Path:
+        """The file that exists while this worker has its partitions."""
+        return self.state_dir / "ready"
+
+
+def load(path: Path) -> Settings:
+    """Return the settings in a file.
+
+    Raises:
+        Permanent: not there, not private, not TOML, or not these keys.
+    """
+    try:
+        if path.stat().st_mode & _PRIVATE:
+            raise Permanent(f"{path} can be read by others: chmod 600 it", reason="settings")
+        values = tomllib.loads(path.read_text())
+    except OSError as exc:
+        raise Permanent(f"cannot read {path}: {exc.strerror}", reason="settings") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise Permanent(f"{path} is not TOML: {exc}", reason="settings") from exc
+    try:
+        return Settings(**values)
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise Permanent(f"{path}: {where}: {first['msg']}", reason="settings") from exc

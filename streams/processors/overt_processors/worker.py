@@ -1,0 +1,159 @@
+"""The worker process: registries and keys first, then Faust, until told to stop.
+
+Started by the supervisor only (``python -m overt_processors.worker``). It lives no longer than its
+supervisor: its standard input is a pipe from it, and the end of that pipe is the end of the worker,
+so that a supervisor killed with -9 leaves no second member of the group behind.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import uvloop
+
+from overt_processors import telemetry
+from overt_processors.acknowledge import EXIT_REDELIVER, Acknowledger, die
+from overt_processors.agents.refine import Refiner, attach
+from overt_processors.app import GROUPS, create_app
+from overt_processors.guard import EXIT_JUMPED
+from overt_processors.keys import obtain
+from overt_processors.registries import RegistryReader
+from overt_processors.settings import Settings, load
+from overt_processors.watchdog import Watch
+from overt_schemas.clock import SystemClock
+from overt_schemas.errors import (
+    EXIT_FAILURE,
+    EXIT_NOT_AUTHORISED,
+    EXIT_OK,
+    EXIT_USAGE,
+    Permanent,
+)
+from overt_schemas.ids import Stream
+
+_STOP_S = 4.0  # the whole stop has five; what has not been committed by then is read again
+_SUMMARY_S = 30.0
+
+
+def main() -> None:
+    """Run a worker; never returns."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--stream", required=True, choices=[s.name.lower() for s in Stream])
+    parser.add_argument("--config", required=True, type=Path)
+    parser.add_argument("--instance", required=True)
+    given = parser.parse_args()
+    stream = Stream[given.stream.upper()]
+    telemetry.configure(GROUPS[stream])
+    threading.Thread(target=_die_with_supervisor, daemon=True).start()
+    try:
+        code = run(load(given.config), stream, given.instance)
+    except Permanent as exc:
+        sys.stderr.write(f"{exc}\n")
+        code = EXIT_NOT_AUTHORISED if exc.reason == "not_authorised" else EXIT_USAGE
+    sys.stderr.flush()
+    # Faust's and librdkafka's threads must not keep a stopped worker alive.
+    os._exit(code)
+
+
+def run(settings: Settings, stream: Stream, instance: str) -> int:
+    """Work until SIGTERM or SIGINT; returns the exit code."""
+    clock, authority = SystemClock(), settings.authority
+    connection = settings.kafka.connection(f"{GROUPS[stream]}-registries")
+    with RegistryReader(connection, authority.root(), GROUPS[stream]) as reader:
+        reader.wait_ready()
+        version = reader.current.keyring.version
+        keys = obtain(
+            authority, lambda: reader.current.keyring, lambda: clock.wall_us() // 1000, time.sleep
+        )
+        loop = uvloop.new_event_loop()
+        asyncio.set_event_loop(loop)
+        app = create_app(settings, stream, instance)
+        conf = settings.refine
+        refiner = Refiner(
+            app=app, reader=reader, keys=keys, key_set=version, authority=authority, clock=clock,
+            acknowledger=Acknowledger(limit=conf.in_flight, limit_bytes=conf.in_flight_bytes),
+        )  # fmt: skip
+        attach(app, stream, refiner)
+        _wire(app, refiner, settings)
+        code: int = loop.run_until_complete(_serve(app, refiner, settings))
+        return code
+
+
+def _wire(app: "faust.App", refiner: Refiner, settings: Settings) -> None:  # type: ignore[name-defined] # noqa: F821
+    """Connect the signals of the group's life."""
+
+    async def revoked(_app: object, revoked: set[object], **_more: object) -> None:
+        refiner.revoke(sorted(tp.partition for tp in revoked))  # type: ignore[attr-defined]
+
+    async def assigned(_app: object, assigned: set[object], **_more: object) -> None:
+        telemetry.partitions_assigned(sorted(tp.partition for tp in assigned))  # type: ignore[attr-defined]
+        settings.ready.touch(mode=0o600)
+
+    app.on_partitions_revoked.connect(revoked, weak=False)
+    app.on_partitions_assigned.connect(assigned, weak=False)
+
+
+async def _serve(app: "faust.App", refiner: Refiner, settings: Settings) -> int:  # type: ignore[name-defined] # noqa: F821
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    telemetry.quiet_libraries()
+    await app.start()
+    telemetry.quiet_libraries()
+    watching = loop.create_task(_watch(app, refiner, settings.refine.commit_interval_s))
+    stopping = loop.create_task(stop.wait())
+    crashed = loop.create_task(app.wait_until_stopped())
+    await asyncio.wait({watching, stopping, crashed}, return_when=asyncio.FIRST_COMPLETED)
+    if not stop.is_set():
+        # No graceful stop: a broken app could commit what it should not.
+        die(EXIT_REDELIVER, "faust_stopped")
+    settings.ready.unlink(missing_ok=True)
+    watching.cancel()
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(_leave(app), _STOP_S)
+    telemetry.summary()
+    return EXIT_OK
+
+
+async def _leave(app: "faust.App") -> None:  # type: ignore[name-defined] # noqa: F821
+    """Stop the app and leave the group, so that others take over at once."""
+    # aiokafka never sends a leave for a member with an instance id, as a restart is to keep its
+    # partitions. A worker that is told to stop is not coming back.
+    thread = app.consumer._thread
+    coordinator = thread._consumer._coordinator if thread and thread._consumer else None
+    if coordinator is not None:
+        coordinator._group_instance_id = None
+    await app.stop()
+
+
+async def _watch(app: "faust.App", refiner: Refiner, interval_s: float) -> None:  # type: ignore[name-defined] # noqa: F821
+    """End the process when commits stand still; count aloud now and then."""
+    watch, told_s = Watch(interval_s=interval_s), time.monotonic()
+    while True:
+        await asyncio.sleep(interval_s)
+        now_s = time.monotonic()
+        if app.rebalancing:
+            watch = Watch(interval_s=interval_s)
+            continue
+        committed = dict(app.consumer._committed_offset)
+        watch, late = watch.step(refiner.acknowledger.processed(), committed, now_s)
+        if late is not None:
+            die(EXIT_JUMPED, "commits_stand_still", partition=late.partition)  # type: ignore[attr-defined]
+        if now_s - told_s >= _SUMMARY_S:
+            telemetry.summary()
+            told_s = now_s
+
+
+def _die_with_supervisor() -> None:
+    while os.read(0, 64):
+        pass
+    die(EXIT_FAILURE, "supervisor_gone")
+
+
+if __name__ == "__main__":
+    main()
