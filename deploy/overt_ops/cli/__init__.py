@@ -9,19 +9,20 @@ import sys
 
 import typer
 
-from overt_ops.cli import dev, topology
+from overt_ops.cli import demo, dev, topology
 from overt_ops.cli.exits import code_of
 from overt_schemas.errors import EXIT_INTERRUPTED, OvertError
 
 app = typer.Typer(
     name="stream-ops",
-    help="Operate overt: the embedded stack, topics and access as code.",
+    help="Operate overt: the demonstration, the embedded stack, topics and access as code.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 # ---- nouns, in the order in which help lists them
+app.command("demo")(demo.command)
 app.add_typer(dev.app, name="dev")
 app.add_typer(topology.app, name="topology")
 

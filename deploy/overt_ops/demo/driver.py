@@ -78,6 +78,11 @@ class Driver:
         """Return the mapped window of that class (lower case), override-redirect ones included."""
         return self._find(self._display.screen().root, wm_class)
 
+    def children(self, window: Window) -> list[Window]:
+        """Return the viewable windows inside a window."""
+        inside = window.query_tree().children
+        return [w for w in inside if w.get_attributes().map_state == X.IsViewable]
+
     def centre(self, window: Window) -> tuple[int, int]:
         """Return the centre of a window in root coordinates."""
         shape = window.get_geometry()

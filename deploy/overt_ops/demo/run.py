@@ -9,7 +9,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from overt_ops.demo.waiting import until
 from overt_ops.devstack import DEMO, Progress, Running, Stack
 from overt_schemas import topics
 from overt_schemas.clock import SystemClock
-from overt_schemas.errors import OvertError, Permanent, Transient
+from overt_schemas.errors import Permanent, Transient
 
 READER, STRANGER = "alice", "mallory"
 GROUP = {Source.DESKTOP: "demo", Source.XVFB: "demo", Source.SCRIPTED: "fleet"}
@@ -200,17 +200,15 @@ class Demo:
 
 
 @contextmanager
-def stack_for(state: Path, progress: Progress) -> Iterator[tuple[Running, float]]:
+def stack_for(
+    state: Path, progress: Callable[[], AbstractContextManager[Progress]]
+) -> Iterator[tuple[Running, float]]:
     """Yield a running stack and how long it took to be ready; one started here is stopped."""
+    began, own = time.monotonic(), not Stack.is_running(state)
+    with progress() as report:
+        running = Stack.up(state, report, tuning=DEMO)
     try:
-        running, own = Stack.find(state), False
-    except OvertError:
-        running, own = None, True
-    began = time.monotonic()
-    running = running or Stack.up(state, progress, tuning=DEMO)
-    ready_s = time.monotonic() - began
-    try:
-        yield running, ready_s
+        yield running, time.monotonic() - began
     finally:
         if own:
             running.down()

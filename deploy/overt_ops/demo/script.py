@@ -14,6 +14,7 @@ from overt_ops.demo.waiting import until
 from overt_schemas.errors import Transient
 
 EDITOR, ASIDE, PROMPT = "mousepad", "xterm", "overt-consent"
+AGREE = "I agree"  # the name of the prompt's button
 _LINES = (
     "One key press, the whole way.\n",
     "Typed by XTEST, captured in plain sight,\n",
@@ -67,5 +68,15 @@ def look_aside(driver: Driver) -> None:
 
 def agree(driver: Driver) -> None:
     """Answer the consent prompt on the private display as a person would: look, then click."""
-    appear(driver, PROMPT, 30)
-    raise NotImplementedError
+    prompt = appear(driver, PROMPT, 30)
+    found: list[Window] = []
+
+    def is_there() -> bool:
+        # The button appears a moment after the text: an answer must not be a click in passing.
+        found[:] = [child for child in driver.children(prompt) if child.get_wm_name() == AGREE]
+        return bool(found)
+
+    if not until(is_there, 10, 0.1):
+        raise Transient("the consent prompt shows no button to agree", reason="no_window")
+    driver.click(*driver.centre(found[0]))
+    driver.offered = 0  # nothing listened yet
