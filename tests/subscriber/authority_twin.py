@@ -28,6 +28,7 @@ from starlette.routing import Route
 
 from overt_schemas import api, codec
 from overt_schemas.envelope import marks, part
+from overt_schemas.errors import Untrusted
 from overt_schemas.records import Marker, Part, Signed
 from overt_schemas.signing import Keyring
 from overt_subscriber.authority import Page, Released, Run, Wrapped
@@ -219,7 +220,10 @@ class Twin:
         info = part.segment_info(base64.b64decode(segment["header"]))
         if self.refused_segments:
             return {"info": info.hex(), "refused": self.refused_segments}
-        key = PERSON_KEY.unwrap(base64.b64decode(segment["wrap"]), info)
+        try:
+            key = PERSON_KEY.unwrap(base64.b64decode(segment["wrap"]), info)
+        except Untrusted as exc:
+            return {"info": info.hex(), "refused": exc.reason}
         return {"info": info.hex(), "key": base64.b64encode(self.spoil_key(key)).decode()}
 
 

@@ -29,6 +29,9 @@ T = TypeVar("T")
 ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.2  # doubled each time, then jittered: six attempts span about ten seconds
 _LONGEST_PAUSE_S = 5.0
+# A server that refuses our certificate may close without a word (TLS 1.3 lets a client believe that
+# its handshake is done). One that is killed does so once, and then does not listen.
+_CLOSED, _CLOSED_ATTEMPTS = "closed", 3
 _JSON_LIMIT = 16 * 1_048_576
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
@@ -160,11 +163,17 @@ class Authority:
         return answer
 
     def _retried(self, call: Callable[[], T]) -> T:
-        pause = _FIRST_PAUSE_S
+        pause, closed = _FIRST_PAUSE_S, 0
         for attempt in range(1, self._attempts + 1):
             try:
                 return call()
             except Transient as exc:
+                closed = closed + 1 if exc.reason == _CLOSED else 0
+                if closed == _CLOSED_ATTEMPTS:
+                    raise Refused(
+                        "the authority closes every connection: is our certificate in force?",
+                        reason="certificate",
+                    ) from exc
                 if attempt == self._attempts:
                     raise
                 telemetry.call_retried("authority", attempt, exc.reason)
@@ -223,6 +232,8 @@ def _translated(exc: httpx.HTTPError) -> OvertError:
         if isinstance(cause, ssl.SSLError) and "ALERT" in str(cause.reason or ""):
             return Refused("the authority refuses our certificate", reason="certificate")
         cause = cause.__cause__ or cause.__context__
+    if isinstance(exc, httpx.RemoteProtocolError):
+        return Transient("the authority closed the connection", reason=_CLOSED)
     return Transient("the authority cannot be reached: is it running?", reason="unreachable")
 
 

@@ -58,7 +58,9 @@ def load(path: Path) -> Settings:
         values = TomlConfigSettingsSource(Settings, path)()
         return Settings(**values)
     except ValidationError as exc:
-        first = exc.errors(include_input=False, include_url=False)[0]
+        found = exc.errors(include_input=False, include_url=False)
+        # A misspelt key is also a missing one: the misspelling is what helps.
+        first = min(found, key=lambda error: error["type"] != "extra_forbidden")
         where = ".".join(str(part) for part in first["loc"]) or "file"
         raise Malformed(f"{path}: {where}: {first['msg']}", reason="settings") from exc
     except (ValueError, OSError) as exc:

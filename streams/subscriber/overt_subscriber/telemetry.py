@@ -5,22 +5,37 @@ import sys
 
 import structlog
 
-_log = structlog.get_logger("overt.subscriber")
+
+class _Stderr:
+    """Looks stderr up for each line, so that whoever redirects it is heard."""
+
+    def msg(self, line: str) -> None:
+        sys.stderr.write(line + "\n")
+
+    info = warning = critical = msg
 
 
-def configure(*, verbose: bool) -> None:
-    """Send events to stderr as JSON lines; without ``verbose`` there are none."""
-    level = logging.INFO if verbose else logging.CRITICAL
-    structlog.configure(
+def _logger(level: int) -> structlog.typing.FilteringBoundLogger:
+    """Return a logger of our own: a library leaves its user's logging alone."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        _Stderr(),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
     )
+    return logger
+
+
+_log = _logger(logging.CRITICAL)
+
+
+def configure(*, verbose: bool) -> None:
+    """Send events to stderr as JSON lines; without ``verbose`` there are none."""
+    global _log  # noqa: PLW0603 - one process, one sink, set by its command line
+    _log = _logger(logging.INFO if verbose else logging.CRITICAL)
 
 
 def keyset_loaded(version: int) -> None:
