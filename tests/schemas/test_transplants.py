@@ -120,7 +120,7 @@ def test_a_whole_period_of_another_batch_makes_no_tombstone() -> None:
         period_signature=FORGET_TWIN.period_signature,
     )  # fmt: skip
 
-    with pytest.raises(Malformed) as caught:
+    with pytest.raises(Untrusted) as caught:
         batch.verify_tombstone(swapped, SIGNER.public_bytes())
 
     assert caught.value.reason == "period"

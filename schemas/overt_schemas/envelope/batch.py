@@ -68,14 +68,15 @@ def period_of(record: SealedBatch | Tombstone) -> PeriodHeader:
     Who verifies a period once and keeps the result compares its later batches with this.
 
     Raises:
-        Malformed: not a period header, or of another device, boot or period than the clear header,
-            which would let a device's own period vouch for somebody else's batch.
+        Malformed: not a period header.
+        Untrusted: of another device, boot or period than the clear header, which would let a
+            device's own period vouch for somebody else's batch.
     """
     period, head = codec.unpack(PeriodHeader, record.period), clear.unpack(record.header)
     if period.version != clear.VERSION:
         raise Malformed("period header of an unknown version", reason="period")
     if (period.device, period.boot, period.period) != (head.device, head.boot, head.period):
-        raise Malformed("clear header and period header name different periods", reason="period")
+        raise Untrusted("clear header and period header name different periods", reason="period")
     return period
 
 
