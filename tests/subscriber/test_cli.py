@@ -155,7 +155,9 @@ def test_broken_settings_are_one_line_and_exit_2(
     config = tmp_path / "sub.toml"
     config.write_text(text)
 
-    assert run(["read", "--config", str(config), "--grant", GRANT]) == 2
+    arguments = ["read", "--config", str(config), "--grant", GRANT, "--purpose", PURPOSE]
+
+    assert run(arguments) == 2
 
     err = capsys.readouterr().err
     assert err.count("\n") == 1

@@ -182,13 +182,15 @@ class Authority:
         raise AssertionError("unreachable")
 
     def _call(self, method: str, path: str, *, limit: int, **more: Any) -> bytes:
+        answered = False
         try:
             with self._http.stream(method, path, **more) as answer:
+                answered = True
                 if answer.status_code != httpx.codes.OK:
                     raise _failure(path, answer.status_code, _bounded(answer, _JSON_LIMIT))
                 return _bounded(answer, limit)
         except httpx.HTTPError as exc:
-            raise _translated(exc) from exc
+            raise _translated(exc, answered=answered) from exc
 
 
 def _bounded(answer: httpx.Response, limit: int) -> bytes:
@@ -224,7 +226,7 @@ def _failure(path: str, status: int, body: bytes) -> OvertError:
     return Permanent(f"the authority does not take {path} ({status} {code})", reason=code)
 
 
-def _translated(exc: httpx.HTTPError) -> OvertError:
+def _translated(exc: httpx.HTTPError, *, answered: bool) -> OvertError:
     cause: BaseException | None = exc
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -232,6 +234,8 @@ def _translated(exc: httpx.HTTPError) -> OvertError:
         if isinstance(cause, ssl.SSLError) and "ALERT" in str(cause.reason or ""):
             return Refused("the authority refuses our certificate", reason="certificate")
         cause = cause.__cause__ or cause.__context__
+    if answered:
+        return Transient("the authority's answer broke off", reason="short")
     if isinstance(exc, httpx.RemoteProtocolError):
         return Transient("the authority closed the connection", reason=_CLOSED)
     return Transient("the authority cannot be reached: is it running?", reason="unreachable")

@@ -52,7 +52,7 @@ def _root() -> None:
 def read(
     config: Annotated[Path, typer.Option(help="settings file (TOML)")],
     grant: Annotated[str, typer.Option(help="id of the grant")],
-    purpose: Annotated[str, typer.Option(help="what it is read for; as the grant says")] = "",
+    purpose: Annotated[str, typer.Option(help="what it is read for, as the grant says")],
     events: Annotated[int | None, typer.Option(min=0, help="print so many events [all]")] = None,
     streams: Annotated[Streams, typer.Option(help="what the grant covers")] = Streams.BOTH,
     wait_complete: Annotated[

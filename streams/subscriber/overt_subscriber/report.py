@@ -41,14 +41,16 @@ class Report:
     frame_gaps: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
 
     def boot(self, device: bytes, boot: bytes) -> BootCount:
         """Return the counts of one boot."""
         return self.boots.setdefault((device, boot), BootCount())
 
-    def opened(self, key: StreamKey, segment: int) -> None:
-        """Count one batch that was opened."""
+    def opened(self, key: StreamKey, segment: int, flags: Iterable[str]) -> None:
+        """Count one batch that was opened, and what its processor marked on it."""
         self.segments.add((key, segment))
+        self.flags.update(flags)
         count = self.boot(key.device, key.boot)
         if key.stream is Stream.INPUT:
             count.input_batches += 1
@@ -106,6 +108,7 @@ class Report:
             "late": self.late,
             "chain_breaks": self.chain_breaks,
             "frames_bad": self.frames_bad,
+            "flags": dict(sorted(self.flags.items())),
             "rejected": dict(sorted(self.rejected.items())),
             "refused": dict(sorted(self.refused.items())),
             "per_device": self._per_device(),

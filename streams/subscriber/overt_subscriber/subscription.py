@@ -179,7 +179,7 @@ class Subscription:
             self.report.refused[content.reason] += 1
             yield Gap(session=session, stream=stream, reason=content.reason, batches=1)
             return
-        self.report.opened(sealed.key, sealed.segment.segment)
+        self.report.opened(sealed.key, sealed.segment.segment, sealed.header.flags)
         if not isinstance(content.batch, InputBatch):
             for item in reader.frames(session, content.batch):
                 self._tell(item)
