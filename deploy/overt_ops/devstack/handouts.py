@@ -19,6 +19,7 @@ from overt_ops.devstack.layout import Layout
 from overt_ops.devstack.preflight import LOOPBACK
 from overt_ops.devstack.tuning import Tuning
 from overt_ops.private import Scalar, ensure_password, private_dir, toml, write_private
+from overt_ops.topology.files import default_folder
 
 Table = dict[str, Scalar]
 OPERATORS = ("ops", "approver-1", "approver-2")
@@ -123,6 +124,7 @@ class Handouts:
                 "interval_s": self.tuning.beacon_interval_s,
                 "valid_s": self.tuning.beacon_valid_s,
             },
+            "policies": {"dir": str(default_folder() / "policies")},
         }
         self.write(path, tables)
 

@@ -4,14 +4,15 @@ Every call waits for the controller's answer; an answer that is an error raises.
 become ``Transient`` (the broker cannot be reached) or ``Permanent`` (it says no).
 """
 
+import contextlib
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, TypeVar
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
+    Consumer,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -52,6 +53,7 @@ from overt_ops.topology.model import Binding
 from overt_ops.topology.plan import LiveTopic
 from overt_schemas.errors import OvertError, Permanent, Transient
 
+T = TypeVar("T")
 _TIMEOUT_S = 30
 _PAUSE_S = 0.1
 # A coordinator that has just started is still loading, a topic just made has no leader yet;
@@ -64,38 +66,56 @@ _SETTLING = frozenset(
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+        KafkaError.REQUEST_TIMED_OUT,
     }
 )
 # Passwords are 32 random bytes: stretching guards weak ones only, and costs at every connection.
 _ITERATIONS = 8192
 _RESOURCES = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}
 _OPERATIONS = {"read": AclOperation.READ, "write": AclOperation.WRITE}
+# How a group with members refuses a commit from outside.
+_BUSY = frozenset({KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION})
 
 
 def _translated(exc: KafkaException) -> OvertError:
     error = exc.args[0]
     away = error.retriable() or error.code() < 0 or error.code() in _SETTLING
+    if error.code() in _BUSY:
+        return Permanent(
+            "a group has members, so its first offset cannot be set: "
+            "stop its processes and apply again",
+            reason="group_busy",
+        )
     kind = Transient if away else Permanent
     return kind(f"kafka: {error.str()}", reason="kafka")
 
 
-def _wait(call: Callable[[], Iterable["Future[Any]"]]) -> list[Any]:
-    """Return the results of a call, made again while the brokers are still settling."""
+def _patiently(call: Callable[[], T]) -> T:
+    """Return what ``call`` returns; it is made again while the brokers are still settling."""
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
         try:
-            return [future.result(_TIMEOUT_S) for future in call()]
+            return call()
         except KafkaException as exc:
             if exc.args[0].code() not in _SETTLING or time.monotonic() > deadline:
                 raise _translated(exc) from exc
             time.sleep(_PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311 (jitter)
 
 
+def _wait(call: Callable[[], Iterable["Future[Any]"]]) -> list[Any]:
+    """Return the results of an administrative call."""
+    return _patiently(lambda: [future.result(_TIMEOUT_S) for future in call()])
+
+
 class Brokers:
     """A connection as the reconciler's principal."""
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self._admin = AdminClient(dict(config))
+        self._config = dict(config)
+        self._admin = AdminClient(self._config)
 
     # ---- what is there
 
@@ -156,20 +176,35 @@ class Brokers:
         )
         return allowed, sum(acl.permission_type == AclPermissionType.DENY for acl in found)
 
-    def offsets(self, groups: Iterable[str]) -> dict[tuple[str, str, int], int]:
-        """Return what the groups have committed."""
+    def offsets(
+        self, groups: Mapping[str, Sequence[tuple[str, int]]]
+    ) -> dict[tuple[str, str, int], int]:
+        """Return what each group has committed in the partitions asked for."""
         return {
             (group, place.topic, place.partition): place.offset
-            for group in groups
-            for place in self._committed(group)
+            for group, places in groups.items()
+            if places
+            for place in self._committed(group, places)
             if place.offset >= 0
         }
 
-    def _committed(self, group: str) -> list[TopicPartition]:
-        asked = [ConsumerGroupTopicPartitions(group)]
-        (answer,) = _wait(lambda: self._admin.list_consumer_group_offsets(asked).values())
-        places: list[TopicPartition] = answer.topic_partitions
-        return places
+    def _committed(self, group: str, places: Sequence[tuple[str, int]]) -> list[TopicPartition]:
+        asked = [TopicPartition(topic, partition) for topic, partition in places]
+        with self._member(group) as consumer:
+            found: list[TopicPartition] = _patiently(
+                lambda: consumer.committed(asked, timeout=_TIMEOUT_S)
+            )
+        return found
+
+    @contextlib.contextmanager
+    def _member(self, group: str) -> Iterator[Consumer]:
+        # A consumer that never joins its group, because librdkafka 2.16's admin call for group
+        # offsets crashes the process when a coordinator is still loading (seen on fresh brokers).
+        consumer = Consumer(self._config | {"group.id": group, "enable.auto.commit": False})
+        try:
+            yield consumer
+        finally:
+            consumer.close()
 
     # ---- what changes it
 
@@ -214,15 +249,11 @@ class Brokers:
     def _commit_first(self, group: str, places: list[TopicPartition]) -> None:
         firsts = self._offsets(places, OffsetSpec.earliest())
         offsets = [TopicPartition(t, p, offset) for (t, p), offset in firsts.items()]
-        asked = [ConsumerGroupTopicPartitions(group, offsets)]
-        (answer,) = _wait(lambda: self._admin.alter_consumer_group_offsets(asked).values())
-        # A group with members is refused without an exception, in each partition.
-        if any(place.error for place in answer.topic_partitions):
-            raise Permanent(
-                f"group {group} has members, so its first offset cannot be set: "
-                "stop its processes and apply again",
-                reason="group_busy",
-            )
+        with self._member(group) as consumer:
+            done = _patiently(lambda: consumer.commit(offsets=offsets, asynchronous=False))
+        for place in done or ():
+            if place.error:
+                raise _translated(KafkaException(place.error))
 
     def create_users(self, changes: Iterable[CreateUser], password: Callable[[str], str]) -> None:
         """Give users their passwords."""

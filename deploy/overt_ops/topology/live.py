@@ -20,14 +20,20 @@ def read(declared: Topology, connection: Connection) -> Live:
     access, denied = brokers.access()
     users = brokers.users()
     known = {u for u in users if u not in declared.users or connection.password_file(u).exists()}
+    topics = brokers.topics()
+    # Where there is no topic there is no offset, and on fresh brokers nobody yet who could tell.
+    places = {
+        group: [(name, p) for name in names if name in topics for p in range(topics[name].count)]
+        for group, names in declared.groups.items()
+    }
     with Keys(connection.keys) as keys:
         policies, roles = keys.policies(declared.keys), keys.roles(declared.keys)
     return Live(
-        topics=brokers.topics(),
+        topics=topics,
         users=frozenset(known),
         access=access,
         denied=denied,
-        offsets=brokers.offsets(declared.groups),
+        offsets=brokers.offsets(places),
         buckets=store.existing(connection.store, declared.buckets.buckets),
         store_rights=store.rights(connection.store.identities),
         key_policies=policies,

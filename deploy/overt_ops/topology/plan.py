@@ -35,6 +35,11 @@ class LiveTopic:
     config: Mapping[str, str]
     ends: tuple[int, ...]  # the end offset of each partition
 
+    @property
+    def count(self) -> int:
+        """How many partitions it has."""
+        return len(self.ends)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Live:
@@ -95,7 +100,7 @@ def _topic_changes(topic: Topic, live: LiveTopic | None) -> Iterator[Change]:
     if live is None:
         yield CreateTopic(topic=topic)
         return
-    if len(live.ends) < topic.partitions:
+    if live.count < topic.partitions:
         yield AddPartitions(topic=topic.name, partitions=topic.partitions)
     for key, value in topic.config.items():
         if live.config.get(key) != value:
@@ -129,8 +134,8 @@ def _notes(declared: Topology, live: Live) -> Iterator[str]:
             yield f"undeclared topic {name} was left alone: delete it by hand or declare it"
     for name, topic in declared.topics.items():
         found = live.topics.get(name)
-        if found and len(found.ends) > topic.partitions:
-            yield f"topic {name} has {len(found.ends)} partitions, {topic.partitions} declared"
+        if found and found.count > topic.partitions:
+            yield f"topic {name} has {found.count} partitions, {topic.partitions} declared"
     if live.denied:
         yield f"{live.denied} DENY bindings were left alone: they belong to a pause or lockdown"
 
