@@ -1,5 +1,7 @@
 """To whom an event belongs, by its time."""
 
+from dataclasses import replace
+
 from overt_producer.sources import Rect, WindowContext, WindowState
 from overt_producer.sources.focus import KEEP_MS, Timeline
 
@@ -43,3 +45,67 @@ def test_the_timeline_does_not_grow_without_bound() -> None:
         line = line.observed(state(number * 1000, number * 1000 + 900, EDITOR, number))
 
     assert len(line.states) <= KEEP_MS // 1000 + 1
+
+
+def test_a_key_in_a_gap_is_known_if_the_focus_held_throughout() -> None:
+    after = WindowState(
+        held_since_ms=180, until_ms=200, focus=EDITOR, stack=(), revision=2, focus_since_ms=40
+    )
+    line = Timeline().observed(state(0, 100, EDITOR, 1)).observed(after)
+
+    assert line.focus_at(150) is EDITOR
+
+
+def test_a_key_in_a_gap_with_a_change_of_focus_is_nobodys() -> None:
+    after = WindowState(
+        held_since_ms=180, until_ms=200, focus=BANK, stack=(), revision=2, focus_since_ms=180
+    )
+    line = Timeline().observed(state(0, 100, EDITOR, 1)).observed(after)
+
+    assert line.focus_at(150) is None
+
+
+def clicked(before: tuple[WindowContext, ...], after: WindowState) -> WindowContext | None:
+    first = WindowState(held_since_ms=0, until_ms=100, focus=None, stack=before, revision=1)
+    found = Timeline().observed(first).observed(after).at(150)
+    assert found is not None
+    return found.top_at(4, 4)
+
+
+def ending(
+    stack: tuple[WindowContext, ...], crossed: tuple[WindowContext, ...] = ()
+) -> WindowState:
+    return WindowState(
+        held_since_ms=180, until_ms=200, focus=None, stack=stack, revision=2, crossed=crossed
+    )
+
+
+def test_a_click_in_a_gap_belongs_to_the_one_application_that_was_there() -> None:
+    menu = WindowContext(app="editor", instance="menu", rect=Rect(x=3, y=3, width=9, height=9))
+
+    assert clicked((EDITOR,), ending((EDITOR,))) is EDITOR
+    assert clicked((EDITOR,), ending((EDITOR, menu))) is menu
+
+
+def test_a_click_in_a_gap_where_another_application_may_have_been_is_nobodys() -> None:
+    assert clicked((BANK,), ending((BANK, EDITOR))) is None
+    assert clicked((EDITOR,), ending((EDITOR, BANK))) is None
+    assert clicked((EDITOR,), ending((EDITOR,), crossed=(BANK,))) is None
+    assert clicked((), ending((EDITOR,))) is None
+
+
+def test_what_crossed_in_a_gap_is_not_forgotten_by_later_polls() -> None:
+    first = WindowState(held_since_ms=0, until_ms=100, focus=None, stack=(EDITOR,), revision=1)
+    line = Timeline().observed(first).observed(ending((EDITOR,), crossed=(BANK,)))
+
+    line = line.observed(replace(ending((EDITOR,)), until_ms=300))
+
+    gap = line.at(150)
+    assert gap is not None
+    assert gap.top_at(4, 4) is None
+
+
+def test_a_click_beside_the_window_that_moved_is_known() -> None:
+    moved = WindowContext(app="bank", rect=Rect(x=50, y=50, width=9, height=9))
+
+    assert clicked((EDITOR,), ending((EDITOR, moved), crossed=(moved,))) is EDITOR

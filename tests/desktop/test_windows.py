@@ -6,6 +6,7 @@ import pytest
 from Xlib import X
 
 from overt_producer.sources import WindowKind, WindowState
+from overt_producer.sources.focus import Timeline
 from overt_producer.sources.x11 import X11Windows
 from tests.desktop.conftest import until
 from tests.desktop.driver import Driver
@@ -161,3 +162,62 @@ def test_a_shaped_window_is_not_taken_for_opaque(windows: X11Windows, painter: P
     state = shown(windows, "holes")
 
     assert not next(w for w in state.stack if w.app == "holes").is_opaque
+
+
+def test_keys_typed_while_a_menu_comes_and_goes_still_have_their_window(
+    windows: X11Windows, painter: Painter
+) -> None:
+    painter.window("Ledger", 100, 100, 300, 200)
+    before = at_rest(windows, "ledger")
+    menu = painter.window("Ledger", 500, 500, 80, 120, is_popup=True)
+    painter.display.sync()
+    painter.windows.remove(menu)
+    menu.destroy()
+    painter.display.sync()
+
+    line = Timeline().observed(before).observed(windows.poll())
+    after = until(lambda: s if (s := windows.poll()).until_ms > s.held_since_ms else None, "still")
+
+    assert after.revision > before.revision
+    line = line.observed(after)
+    for t_ms in range(before.until_ms, after.until_ms):
+        focus = line.focus_at(t_ms)
+        assert focus is not None
+        assert focus.app == "ledger"
+
+
+def test_a_window_that_came_and_went_unseen_makes_the_gap_unknown(
+    windows: X11Windows, painter: Painter
+) -> None:
+    painter.window("Ledger", 100, 100, 300, 200)
+    before = at_rest(windows, "ledger")
+    flash = painter.window("Bank", 100, 100, 300, 200, is_popup=True)
+    painter.windows.remove(flash)
+    flash.destroy()
+    painter.display.sync()
+
+    after = windows.poll()
+
+    line = Timeline().observed(before).observed(after)
+    gap = line.at(before.until_ms + 1)
+    assert gap is not None
+    assert before.top_at(250, 250) is not None
+    assert gap.top_at(250, 250) is None
+
+
+def test_a_look_for_a_grab_does_not_hide_what_changed_from_the_next_poll(
+    windows: X11Windows, painter: Painter
+) -> None:
+    painter.window("Ledger", 100, 100, 300, 200)
+    before = at_rest(windows, "ledger")
+    flash = painter.window("Bank", 100, 100, 300, 200, is_popup=True)
+    windows.glance()
+    painter.windows.remove(flash)
+    flash.destroy()
+    painter.display.sync()
+    windows.glance()
+
+    gap = Timeline().observed(before).observed(windows.poll()).at(before.until_ms + 1)
+
+    assert gap is not None
+    assert gap.top_at(250, 250) is None

@@ -148,15 +148,18 @@ class WindowContext:
 class WindowState:
     """What provably held during the whole of [held_since_ms, until_ms].
 
-    Between ``until_ms`` of one state and ``held_since_ms`` of the next with another ``revision``
-    something changed, and nobody can say to which window an event in between belongs: treat it
-    as unknown (``focus.py`` does).
+    Between ``until_ms`` of one state and ``held_since_ms`` of the next something changed. What can
+    still be said about events in between is worked out by ``focus.py``; the rest is unknown.
 
     Attributes:
         focus: where keys go; None when nobody can tell (no focus, a keyboard grab, a window that
             went away).
         stack: what is on the screen, bottom to top.
         revision: differs whenever anything of it may have changed.
+        focus_since_ms: since when the focus has provably been this one; None for held_since_ms.
+            Menus and tooltips that come and go change the stack and not the focus.
+        crossed: windows, at places where they were for a moment since the state before.
+        before: set in a gap only: the stack at the gap's beginning, ``stack`` being its end's.
     """
 
     held_since_ms: int
@@ -164,13 +167,27 @@ class WindowState:
     focus: WindowContext | None
     stack: tuple[WindowContext, ...]
     revision: int
+    focus_since_ms: int | None = None
+    crossed: tuple[WindowContext, ...] = ()
+    before: tuple[WindowContext, ...] | None = None
 
     def top_at(self, x: int, y: int) -> WindowContext | None:
-        """Return the topmost window at a point of the root: where a click goes."""
-        for window in reversed(self.stack):
-            if window.rect.contains(x, y):
-                return window
-        return None
+        """Return the topmost window at a point of the root: where a click goes.
+
+        In a gap only if every window that can have been the topmost one there belongs to one and
+        the same known application; else None.
+        """
+        top = _top(self.stack, x, y)
+        if self.before is None or top is None:
+            return top
+        possible = [_top(self.before, x, y), top]
+        possible += [window for window in self.crossed if window.rect.contains(x, y)]
+        apps = {window.app if window else "" for window in possible}
+        return top if len(apps) == 1 and top.app else None
+
+
+def _top(stack: tuple[WindowContext, ...], x: int, y: int) -> WindowContext | None:
+    return next((window for window in reversed(stack) if window.rect.contains(x, y)), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,6 +128,7 @@ class ScriptedWindows:
 
     def __init__(self, play: "_Play") -> None:
         self._play = play
+        self._polled = 0
 
     def poll(self) -> WindowState:
         """Return what holds now."""
@@ -139,12 +140,14 @@ class ScriptedWindows:
                 held_since_ms=held_ms, until_ms=now_ms, focus=None, stack=(), revision=0
             )
         stack = self._play.stack(fronts)
+        passed, self._polled = self._play.script.fronts[self._polled : fronts], fronts
         return WindowState(
             held_since_ms=self._play.begin_ms + self._play.script.fronts[fronts - 1].t_ms,
             until_ms=now_ms,
             focus=stack[-1],
             stack=stack,
             revision=fronts,
+            crossed=tuple(front.window for front in passed[:-1]),
         )
 
     def close(self) -> None:

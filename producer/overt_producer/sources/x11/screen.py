@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from overt_producer.sources.events import Allow, DisplayEpoch, Grab, Rect, WindowSource
+from overt_producer.sources.events import Allow, DisplayEpoch, Grab, Rect
 from overt_producer.sources.masks import mask_rects, paint
 from overt_producer.sources.x11.connection import (
     connect,
@@ -24,6 +24,7 @@ from overt_producer.sources.x11.connection import (
     translated,
 )
 from overt_producer.sources.x11.monitors import read_displays, watch_displays
+from overt_producer.sources.x11.windows import X11Windows
 from overt_schemas.errors import Permanent, Transient
 
 TRIES = 3
@@ -38,7 +39,7 @@ class X11Screen:
         windows: looked at before and after each grab; the caller closes it.
     """
 
-    def __init__(self, windows: WindowSource) -> None:
+    def __init__(self, windows: X11Windows) -> None:
         self._windows = windows
         self._display: Any = connect()
         if not self._display.has_extension("DAMAGE"):
@@ -88,11 +89,11 @@ class X11Screen:
             self._display.sync()
             self._is_dirty = False
             for _ in range(TRIES):
-                before = self._windows.poll()
+                before = self._windows.glance()
                 before_us = time.monotonic_ns() // 1000
                 pixels = self._pixels(self._whole())
                 after_us = time.monotonic_ns() // 1000
-                after = self._windows.poll()
+                after = self._windows.glance()
                 if pixels is not None and before.revision == after.revision:
                     break
             else:

@@ -9,17 +9,19 @@ no window at all while somebody grabs the keyboard (menus, askpass dialogs, Alt-
 
 import math
 import time
+from dataclasses import replace
 from typing import Any
 
 from Xlib import X
 
-from overt_producer.sources.events import WindowState
+from overt_producer.sources.events import Rect, WindowContext, WindowState
 from overt_producer.sources.x11.connection import connect, disconnect, translated
 from overt_producer.sources.x11.inspection import Inspector, Seen
 
 # The server's stamps may lag its true time by a tick of its clock.
 TICK_MS = 5
 LOOKS = 4
+EVERYWHERE = Rect(x=-(1 << 15), y=-(1 << 15), width=1 << 16, height=1 << 16)
 
 NOTIFY_NORMAL, NOTIFY_GRAB, NOTIFY_UNGRAB = X.NotifyNormal, X.NotifyGrab, X.NotifyUngrab
 
@@ -38,11 +40,9 @@ class X11Windows:
             self._display.sync()
         # A created window is nothing to see until it is mapped.
         self._structural = {
-            X.MapNotify,
             X.UnmapNotify,
             X.DestroyNotify,
             X.ReparentNotify,
-            X.ConfigureNotify,
             X.GravityNotify,
             X.CirculateNotify,
             self._display.extension_event.ShapeNotify,
@@ -53,10 +53,22 @@ class X11Windows:
         self._revision = 0
         self._stack: tuple[Seen, ...] = ()
         self._focus: Seen | None = None
+        self._focus_id = 0
+        self._focus_since_ms = 0
+        self._focus_news = True
+        # What events told since the last look, and what that means for the next state.
+        self._told: list[tuple[int, Rect | None]] = []
+        self._crossed: list[WindowContext] = []
         self._watching: set[int] = set()
 
     def poll(self) -> WindowState:
-        """Return what held up to now. Two to five milliseconds after a change, else 0.3."""
+        """Return what held up to now. Two to five milliseconds after a change, else 0.1."""
+        state = self.glance()
+        self._crossed = []
+        return state
+
+    def glance(self) -> WindowState:
+        """Return the same, and leave what changed for the next ``poll`` to tell."""
         with translated("looking at windows"):
             until_ms = _now_ms() - TICK_MS
             if self._news() or self._is_stale:
@@ -69,6 +81,8 @@ class X11Windows:
                 focus=self._focus.context if self._focus and not self._is_grabbed else None,
                 stack=tuple(seen.context for seen in self._stack),
                 revision=self._revision,
+                focus_since_ms=self._focus_since_ms,
+                crossed=tuple(self._crossed),
             )
 
     def close(self) -> None:
@@ -78,19 +92,36 @@ class X11Windows:
     def _look_until_still(self) -> None:
         """Look until nothing changed during the look; else nobody can tell: an empty state."""
         self._revision += 1
+        focus_was, stack_was = self._focus_id, self._stack
         for _ in range(LOOKS):
             self._stack = tuple(self._inspector.stack())
             self._watch()
             self._focus, focus_id = self._inspector.focused(self._stack)
             self._watch_focus(focus_id)
             # The focus may have moved before its events were asked for.
-            self._focus, again_id = self._inspector.focused(self._stack)
-            if not self._news() and again_id == focus_id:
+            self._focus, self._focus_id = self._inspector.focused(self._stack)
+            if not self._news() and self._focus_id == focus_id:
                 self._is_stale = False
                 break
         else:
-            self._stack, self._focus = (), None
+            self._stack, self._focus, self._focus_id = (), None, 0
         self._held_since_ms = math.ceil(time.monotonic_ns() / 1_000_000)
+        if self._focus_news or self._focus_id != focus_was or not self._focus:
+            self._focus_since_ms, self._focus_news = self._held_since_ms, False
+        self._note_crossed(stack_was)
+
+    def _note_crossed(self, stack_was: tuple[Seen, ...]) -> None:
+        """Work out who the windows were that the events since the last look told of."""
+        told, self._told = self._told, []
+        known = {seen.frame: seen.context for seen in (*stack_was, *self._stack)}
+        mapped = {id_ for id_, rect in told if rect is None}
+        for id_, rect in told:
+            if id_ in known:
+                context = known[id_]
+                self._crossed.append(context if rect is None else replace(context, rect=rect))
+            elif id_ in mapped:
+                # It came and went unseen: it may have been anybody's, anywhere.
+                self._crossed.append(WindowContext(app="", rect=EVERYWHERE))
 
     def _news(self) -> bool:
         """Make a round trip; whether it brought anything that matters."""
@@ -103,9 +134,27 @@ class X11Windows:
     def _matters(self, event: Any) -> bool:
         match event.type:
             case X.FocusIn | X.FocusOut:
-                return self._note_focus(event)
+                is_news = self._note_focus(event)
+                self._focus_news |= is_news
+                return is_news
             case X.PropertyNotify:
-                return event.atom in self._inspector.watched
+                is_news = event.atom in self._inspector.watched
+                # It may say that the focused window is another application's.
+                self._focus_news |= is_news
+                return is_news
+            case X.ConfigureNotify:
+                border = 2 * event.border_width
+                rect = Rect(
+                    x=event.x,
+                    y=event.y,
+                    width=event.width + border,
+                    height=event.height + border,
+                )
+                self._told.append((event.window.id, rect))
+                return True
+            case X.MapNotify:
+                self._told.append((event.window.id, None))
+                return True
             case _:
                 return event.type in self._structural
 
