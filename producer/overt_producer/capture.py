@@ -4,52 +4,37 @@ Wiring and the loop only. SIGTERM and SIGINT take the hooks away, wait for the h
 final batches, a checkpoint and a presence record, and exit 0 within 5 s.
 """
 
-import fcntl
 import json
-import os
-import signal
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from overt_producer import readings, telemetry
+from overt_producer import readings
+from overt_producer.capture_lock import Lock
 from overt_producer.checkpoints import Checkpoints
 from overt_producer.control.local import LocalServer
 from overt_producer.desk import Desk
 from overt_producer.endpoint import Endpoint
 from overt_producer.hardening import harden
 from overt_producer.home import Home
-from overt_schemas.errors import OvertError, Permanent, Refused
+from overt_producer.stopping import Stop
+from overt_schemas.errors import Refused
 
 TICK_S = 0.1
 # With --seconds somebody waits for the end: without a lease by then there will be none.
 NO_LEASE_S = 60.0
 
 
-class Stop:
-    """Set by a signal."""
-
-    def __init__(self) -> None:
-        self.event = threading.Event()
-
-    def install(self) -> "Stop":
-        """Take SIGTERM and SIGINT."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self.event.set())
-        return self
-
-
-def run(home: Home, open_desk: Callable[[], Desk], seconds: float | None = None) -> None:
+def run(
+    home: Home, open_desk: Callable[[], Desk], stop: Stop, seconds: float | None = None
+) -> None:
     """Capture until a signal, or for so many seconds from the first moment of capturing.
 
     Raises:
         Permanent: capture ended and why, in one line.
     """
     harden()
-    stop = Stop().install()
-    lock = Lock(home)
-    with lock:
+    with Lock(home):
         desk = open_desk()
         endpoint = Endpoint(home, desk, readings.now)
         local = LocalServer(home)
@@ -114,33 +99,5 @@ def _commands(endpoint: Endpoint) -> dict[str, Callable[[], Any]]:
     return {
         "status": endpoint.status, "pause": done(endpoint.pause), "resume": done(endpoint.resume),
         "opt-out": done(endpoint.opt_out), "withdraw": done(endpoint.withdraw),
+        "ask": done(endpoint.ask_again),
     }  # fmt: skip
-
-
-class Lock:
-    """One capture process a home: a kernel lock, gone with the process however it dies."""
-
-    def __init__(self, home: Home) -> None:
-        self._path: Path = home.file("capture.lock")
-        self._handle = -1
-
-    def __enter__(self) -> "Lock":
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._handle = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            os.close(self._handle)
-            raise Permanent(
-                "overtd capture already runs for this home: see `overtd status`", reason="running"
-            ) from exc
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._handle)
-
-
-def explain(error: OvertError) -> str:
-    """Return the one line a person gets."""
-    telemetry.failed(error.reason)
-    return str(error)

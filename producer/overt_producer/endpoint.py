@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from overt_producer import consent, telemetry
+from overt_producer.asking import Asking, Question
 from overt_producer.authority_view import Authority
 from overt_producer.desk import Desk
 from overt_producer.home import Home
@@ -61,10 +62,12 @@ class Endpoint:
         self.spool = Spool(home.spool)
         self._sealer = Sealer(self._enrolled.device_id, self.boot, self._signer)
         self._looking = Looking(desk)
+        self._asking = Asking(desk)
         self._state = State()
         self._gate: Gate = NO_LEASE
         self._due = _Due()
         self._is_listening = False
+        self._is_asked_again = False
         self._overflowed = 0
         self._presence_number = 0
         self._stopped_ms = 0
@@ -148,6 +151,10 @@ class Endpoint:
         self.spool.checkpoint()
         telemetry.content_dropped("opt_out", count)
 
+    def ask_again(self) -> None:
+        """Put the consent prompt up, whatever was answered before; only agreeing changes much."""
+        self._is_asked_again = True
+
     def _decide(self, after: consent.Will, before: consent.Will, now: Now) -> None:
         self.authority.save(after)
         if after.receipt is not None and after.receipt != before.receipt:
@@ -161,21 +168,35 @@ class Endpoint:
 
     def _ask(self, now: Now) -> None:
         rules = self.authority.rules()
-        if rules is None or not consent.needs_prompt(self.authority.will, rules.name):
+        if rules is not None and not self._asking.is_open and not self._is_answered(rules.name):
+            notice = notice_of(rules.policy, rules.name)
+            question = Question(name=rules.name, policy=rules.policy, notice=notice)
+            self._asking.ask(question, now.wall_ms)
+        answered = self._asking.take()
+        if answered is None:
             return
-        notice = notice_of(rules.policy, rules.name)
-        reply = self._desk.ask(notice, now.wall_ms)
+        question, reply = answered.question, answered.reply
         if reply is None:
-            raise Refused("nobody answered the consent prompt: nothing was captured",
-                          reason="no_answer")  # fmt: skip
-        made = receipt(self._enrolled.device_id, self._enrolled.person, rules.policy, rules.name,
-                       notice, reply)  # fmt: skip
-        if not consent.may_answer_for_nobody(made, rules.policy.synthetic):
+            raise Refused(
+                "nobody answered the consent prompt: nothing was captured", reason="no_answer"
+            )
+        made = receipt(self._enrolled.device_id, self._enrolled.person, question.policy,
+                       question.name, question.notice, reply)  # fmt: skip
+        if not consent.may_answer_for_nobody(made, question.policy.synthetic):
             raise Permanent("a receipt of that method does not fit the policy", reason="consent")
         before = self.authority.will
         self._decide(consent.decided(before, made), before, now)
+        if made.decision == consent.AGREED:
+            # Only now: had the process died in between, the opt-out would still hold.
+            self.home.opted_out.unlink(missing_ok=True)
         if made.decision != consent.AGREED:
             raise Refused("consent was refused: nothing was captured", reason="refused")
+
+    def _is_answered(self, policy: str) -> bool:
+        if self._is_asked_again:
+            self._is_asked_again = False
+            return False
+        return not consent.needs_prompt(self.authority.will, policy)
 
     # -- capture
 
@@ -221,7 +242,11 @@ class Endpoint:
         source = self._desk.input
         if is_wanted and not self._is_listening and now.wall_us >= self._due.sensor:
             self._looking.first(now)
-            source.start()
+            try:
+                source.start()
+            except Transient:
+                self._revive(now)
+                return []
             self._is_listening = True
             return []
         if self._is_listening and not is_wanted:
@@ -231,7 +256,12 @@ class Endpoint:
             return source.drain()
         if not self._is_listening:
             return []
-        events = source.drain()
+        try:
+            events = source.drain()
+        except Transient:
+            events = []
+            self._revive(now)
+            return events
         if not source.is_alive:
             self._revive(now)
         return events
@@ -292,26 +322,18 @@ class Endpoint:
     def status(self) -> dict[str, object]:
         """Return the account and the state of this endpoint; nothing secret, no content."""
         now = self._clock()
-        counts, sums = self._state.counts, self.spool.account()
+        counts = self._state.counts
         return {
-            "capturing": self.is_capturing,
-            "why_not": self.why_not,
-            "offered": self._desk.offered,
-            "captured": counts.captured,
-            "admitted": counts.admitted,
-            "held": len(self._state.held),
-            "dropped": dict(counts.dropped),
-            "boot": self.boot.hex(),
-            "batches": sums["batches"],
-            "events_spooled": sums["events"],
-            "gaps_spooled": sums["gaps"],
-            "tombstones": sums["tombstones"],
+            "capturing": self.is_capturing, "why_not": self.why_not,
+            "person": self._enrolled.person, "boot": self.boot.hex(),
+            "offered": self._desk.offered, "captured": counts.captured,
+            "admitted": counts.admitted, "held": len(self._state.held),
+            "dropped": dict(counts.dropped), "frames": self._state.next_frame,
             "beacon": self.authority.highest,
             "lease_until_ms": self.authority.until_us(now) // 1000,
-            "consent": self.authority.will.state,
-            "paused": self.authority.will.is_paused,
-            "frames": self._state.next_frame,
-        }
+            "consent": self.authority.will.state, "paused": self.authority.will.is_paused,
+            **self.spool.account(),
+        }  # fmt: skip
 
 
 def _require_room(home: Home) -> None:

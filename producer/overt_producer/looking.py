@@ -48,14 +48,14 @@ class Looking:
         waited = now.mono_us - self._last_us
         if waited < gate.rules.frame_interval_ms * 1000:
             return NOTHING
-        if waited < FLOOR_US and not self._desk.screen.changed(0.0):
-            return NOTHING
 
         def allow(window: WindowContext) -> bool:
             return allows(gate.rules, window)
 
-        self._last_us = now.mono_us
         try:
+            if waited < FLOOR_US and not self._desk.screen.changed(0.0):
+                return NOTHING
+            self._last_us = now.mono_us
             grab = self._desk.screen.grab(allow)
         except Transient:
             grab = None

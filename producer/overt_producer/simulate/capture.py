@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overt_producer import readings
-from overt_producer.capture import TICK_S, Lock, Stop
+from overt_producer.capture import TICK_S
+from overt_producer.capture_lock import Lock
 from overt_producer.checkpoints import Checkpoints
 from overt_producer.desk import ScriptedDesk
 from overt_producer.endpoint import Endpoint
 from overt_producer.hardening import harden
 from overt_producer.home import Home
 from overt_producer.simulate.people import script_for
+from overt_producer.stopping import Stop
 from overt_schemas.errors import Permanent
 
 
@@ -82,7 +84,7 @@ def homes_in(folder: Path) -> list[Home]:
     return [Home(path) for path in found]
 
 
-def run(plan: Plan) -> dict[str, object]:
+def run(plan: Plan, stop: Stop) -> dict[str, object]:
     """Simulate until every device is through, or a signal ends all of them.
 
     Raises:
@@ -96,7 +98,6 @@ def run(plan: Plan) -> dict[str, object]:
             "run `simulate enrol` first",
             reason="homes",
         )
-    stop = Stop().install()
     begun_ms = readings.mono_ms()
     devices = [Device(home, i, plan, begun_ms) for i, home in enumerate(homes)]
     locks = [Lock(home).__enter__() for home in homes]

@@ -247,30 +247,38 @@ class Spool:
             raise translated(exc) from exc
 
 
+NAMES = {Stream.INPUT: "input", Stream.FRAME: "frame"}
+
+
 def account(db: sqlite3.Connection) -> dict[str, object]:
-    """Return the sums of a spool, for either process."""
+    """Return the sums of a spool, for either process.
+
+    ``spooled`` and ``published`` count batches of all boots by stream, ``pending`` also the
+    statements that still wait; ``events`` and ``gaps`` are of input.
+    """
     try:
         totals = db.execute(
             "SELECT stream, sum(batches), sum(published), sum(events) FROM totals GROUP BY stream"
         ).fetchall()
-        pending = dict(
-            db.execute("SELECT stream, count(*) FROM records WHERE kind = 'batch' GROUP BY stream")
-        )
+        pending = dict(db.execute("SELECT stream, count(*) FROM records GROUP BY stream"))
         gaps = dict(db.execute("SELECT reason, sum(count) FROM gaps GROUP BY reason"))
         dropped = dict(
             db.execute("SELECT dropped, count(*) FROM records WHERE dropped != '' GROUP BY dropped")
         )
     except sqlite3.Error as exc:
         raise translated(exc) from exc
-    names = {Stream.INPUT: "input", Stream.FRAME: "frame"}
-    batches = {
-        names[Stream(stream)]: {
-            "spooled": spooled, "published": published, "pending": pending.get(stream, 0)
-        }
-        for stream, spooled, published, _ in totals
-    }  # fmt: skip
-    events = sum(count for _, _, _, count in totals)
-    return {"batches": batches, "events": events, "gaps": gaps, "tombstones": dropped}
+    by_stream = {NAMES[Stream(stream)]: sums for stream, *sums in totals}
+    return {
+        "spooled": {name: sums[0] for name, sums in by_stream.items()},
+        "published": {name: sums[1] for name, sums in by_stream.items()},
+        "pending": {
+            **{name: pending.get(stream, 0) for stream, name in NAMES.items()},
+            "statements": pending.get(-1, 0),
+        },
+        "events_spooled": sum(sums[2] for sums in by_stream.values()),
+        "gaps_spooled": gaps,
+        "tombstones": dropped,
+    }
 
 
 def free_bytes(path: Path) -> int:
