@@ -74,7 +74,7 @@ def assemble(
         yield Services(
             clock=clock, database=database, publisher=publisher, outbox=outbox, log=log,
             teller=teller, root=root, epoch_keys=epoch_keys, week_keys=week_keys,
-            policies=PolicyFolder(settings.policies.dir, database, announcer),
+            policies=PolicyFolder(settings.policies_dir, database, announcer),
             enrolment=Enrolment(database, outbox, announcer, log, ca, week_keys, clock),
             receipts=Receipts(database, outbox, announcer, log, clock), beacons=beacons,
             pauses=Pauses(database, outbox, announcer, log, beacons, clock), grants=grants,

@@ -135,8 +135,13 @@ class Settings(BaseSettings):
     store: Store
     index: IndexUrl
     beacon: Beacon = Beacon()
-    policies: Policies
+    policies: Policies | None = None
     authority: AuthorityRef | None = None
+
+    @property
+    def policies_dir(self) -> Path:
+        """Where policies lie; beside the state if nobody says."""
+        return self.policies.dir if self.policies else self.state_dir / "policies"
 
     @classmethod
     def settings_customise_sources(
