@@ -8,6 +8,7 @@ import http.client
 import socket
 import ssl
 from enum import Enum
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
@@ -29,9 +30,7 @@ class Outcome(Enum):
 
 def look(probe: Probe, pid: int) -> tuple[Outcome, str]:
     """Return whether the process is ready; for an unsafe one, the reason in words."""
-    if probe.port and not _accepts(probe.port):
-        return Outcome.NOT_YET, ""
-    if probe.url and _status(probe.url, probe.ca) != http.client.OK:
+    if not _serves(probe):
         return Outcome.NOT_YET, ""
     for url in probe.refused_urls:
         status = _status(url, "")
@@ -44,6 +43,14 @@ def look(probe: Probe, pid: int) -> tuple[Outcome, str]:
         if strangers:
             return Outcome.UNSAFE, f"listens beyond loopback: {', '.join(strangers)}"
     return Outcome.READY, ""
+
+
+def _serves(probe: Probe) -> bool:
+    if probe.file and not Path(probe.file).exists():
+        return False
+    if probe.port and not _accepts(probe.port):
+        return False
+    return not probe.url or _status(probe.url, probe.ca) == http.client.OK
 
 
 def _accepts(port: int) -> bool:

@@ -89,11 +89,12 @@ def _command(product: Product) -> Path:
 
 def _service(layout: Layout, ports: Mapping[str, int], product: Product) -> Service:
     settings = layout.settings(product.name)
+    state = settings.parent / "state"
     return Service(
         name=product.name,
         argv=(str(_command(product)), *product.arguments, "--config", str(settings)),
-        cwd=str(settings.parent / "state"),
+        cwd=str(state),
         log=str(layout.log(product.name)),
         stage=product.stage,
-        probe=Probe(port=ports[product.port] if product.port else 0),
+        probe=Probe(port=ports[product.port] if product.port else 0, file=str(state / "ready")),
     )

@@ -21,19 +21,21 @@ _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """How readiness is seen: a port that accepts, a URL that answers 200, or a second of life.
+    """How readiness is seen: a port that accepts, a URL that answers 200, a file that is there.
 
     Attributes:
         port: loopback port that must accept a connection; the one shown by ``dev status``.
         url: if given, must answer 200 as well; ``ca`` verifies it where it is https.
         refused_urls: must answer 401 or 403 to a stranger, else the process is stopped for good:
             an open side door is worse than no service.
+        file: must exist; the process makes it when it serves and removes it at its start and end.
     """
 
     port: int = 0
     url: str = ""
     ca: str = ""
     refused_urls: tuple[str, ...] = ()
+    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

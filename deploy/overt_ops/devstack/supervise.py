@@ -43,7 +43,7 @@ from overt_ops.devstack.supervision import (
 from overt_ops.private import private_dir, write_private
 
 _BUSY_S, _IDLE_S = 0.05, 1.0
-_SETTLE_S = 1.0  # a process without a port counts as ready after it has lived that long
+_SETTLE_S = 1.0  # a process without any probe counts as ready after it has lived that long
 _LOG_LIMIT_BYTES = 16 * 2**20
 
 
@@ -127,7 +127,7 @@ class Supervisor:
 
     def _probe(self, unit: Unit) -> None:
         probe = unit.service.probe
-        if not probe.port and not probe.url:
+        if not (probe.port or probe.url or probe.file):
             if time.monotonic() - unit.since >= _SETTLE_S:
                 self._tell(unit.service.name, BecameReady())
             return
@@ -153,6 +153,8 @@ class Supervisor:
     def _spawn(self, unit: Unit) -> None:
         entry = unit.service
         log = Path(entry.log)
+        if entry.probe.file:  # of a process that was killed
+            Path(entry.probe.file).unlink(missing_ok=True)
         if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
             log.replace(log.with_suffix(".log.1"))
         try:
