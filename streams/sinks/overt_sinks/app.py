@@ -39,7 +39,7 @@ def run(config: Settings) -> None:
         _patiently(index.create)
         topic_id = _patiently(lambda: brokers.topic_id(config.kafka, config.sink.topic))
         clock = SystemClock()
-        letters = DeadLetters(brokers.open_producer(config.kafka), state.instance(), clock)
+        letters = DeadLetters(lambda: brokers.open_producer(config.kafka), state.instance(), clock)
         writer = Writer(bucket, index, letters, clock)
         consumer = brokers.open_consumer(config.kafka, config.sink.group, state.instance())
 

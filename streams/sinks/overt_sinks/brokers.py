@@ -54,23 +54,27 @@ def open_consumer(settings: Kafka, group: str, instance: str) -> Consumer:
 
     A static member that was killed gets its partitions back at once, not after its session.
     """
-    return Consumer({
-        **client.consumer(connection(settings), group), "group.instance.id": instance,
-        "session.timeout.ms": 10_000, "heartbeat.interval.ms": 2_000, "on_commit": _committed,
+    config: client.Config = {
+        **client.consumer(connection(settings), group),
+        "group.instance.id": instance,
+        "session.timeout.ms": 10_000,
+        "heartbeat.interval.ms": 2_000,
         # One tenure for all partitions: the loop counts on losing all at once.
         "partition.assignment.strategy": "range",
-    })  # fmt: skip
+    }
+    return Consumer({**config, "on_commit": _told}, logger=telemetry.kafka_log())
 
 
 def open_producer(settings: Kafka) -> Producer:
     """Return the producer of dead letters."""
     config = client.producer(connection(settings))
-    return Producer({**config, "message.timeout.ms": int(TIMEOUT_S * 1000)})
+    timeout = {"message.timeout.ms": int(TIMEOUT_S * 1000)}
+    return Producer({**config, **timeout}, logger=telemetry.kafka_log())
 
 
 def topic_id(settings: Kafka, topic: str) -> str:
     """Return the id that Kafka gave this incarnation of the topic."""
-    admin = AdminClient(connection(settings))
+    admin = AdminClient(connection(settings), logger=telemetry.kafka_log())
     try:
         futures = admin.describe_topics(Topics([topic]), request_timeout=_ASK_S)
         return topic_uuid(str(futures[topic].result().topic_id))
@@ -80,7 +84,8 @@ def topic_id(settings: Kafka, topic: str) -> str:
 
 def committed(settings: Kafka, group: str, topic: str) -> Mapping[Partition, int]:
     """Return the group's committed offset of each partition that has one."""
-    consumer = Consumer(client.consumer(connection(settings), group))  # it never subscribes
+    config = client.consumer(connection(settings), group)
+    consumer = Consumer(config, logger=telemetry.kafka_log())  # it never subscribes
     try:
         where = topic_id(settings, topic)
         numbers = consumer.list_topics(topic, timeout=_ASK_S).topics[topic].partitions
@@ -177,6 +182,6 @@ def translated(error: Any) -> Exception:
     return Transient(f"Kafka does not answer ({name})", reason="kafka")
 
 
-def _committed(error: Any, _offsets: object) -> None:
+def _told(error: Any, _offsets: object) -> None:
     if error is not None:
         telemetry.commit_failed(error.name())

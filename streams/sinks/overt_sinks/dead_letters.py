@@ -5,7 +5,8 @@ ever set aside and lost. After a crash in between the letter is written again: r
 know it by source and offset.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from threading import Lock
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException
@@ -35,23 +36,30 @@ class Letters(Protocol):
 
 
 class DeadLetters:
-    """Letters on ``overt.deadletter.v1``, by an idempotent producer that this object shares."""
+    """Letters on ``overt.deadletter.v1``; the producer is made for the first, mostly never."""
 
-    def __init__(self, producer: Any, processor: str, clock: Clock) -> None:
-        self._producer = producer
+    def __init__(self, open_producer: Callable[[], Any], processor: str, clock: Clock) -> None:
+        self._open = open_producer
+        self._producer: Any = None
         self._processor = processor
         self._clock = clock
+        self._lock = Lock()
 
     def send(self, partition: Partition, records: Iterable[Taken]) -> None:
         """Return once every letter is acknowledged; a letter over the limit goes without value."""
         for record in records:
-            error = self._sent(partition, record, record.value, record.reason)
-            if error is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
-                error = self._sent(partition, record, b"", _TOO_LARGE)
-            if error is not None and error.fatal():
-                raise Permanent("the producer of dead letters is dead", reason="dead_letter")
-            if error is not None:
-                raise Transient("a dead letter was not acknowledged", reason="dead_letter")
+            with self._lock:
+                self._send(partition, record)
+
+    def _send(self, partition: Partition, record: Taken) -> None:
+        self._producer = self._producer or self._open()
+        error = self._sent(partition, record, record.value, record.reason)
+        if error is not None and error.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+            error = self._sent(partition, record, b"", _TOO_LARGE)
+        if error is not None and error.fatal():
+            raise Permanent("the producer of dead letters gave up", reason="dead_letter")
+        if error is not None:
+            raise Transient("a dead letter was not acknowledged", reason="dead_letter")
 
     def _sent(
         self, partition: Partition, record: Taken, value: bytes, reason: str

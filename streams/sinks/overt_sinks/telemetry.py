@@ -4,6 +4,7 @@ Each event is one function that logs and counts. Labels come from bounded lists;
 person, device or object name is ever said: a partition and a count are enough to find the rest.
 """
 
+import logging
 import sys
 from collections import Counter
 
@@ -23,6 +24,20 @@ def configure() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+
+
+def kafka_log() -> logging.Logger:
+    """Return the logger that turns what librdkafka says into events; it names hosts, no content."""
+    logger = logging.getLogger("overt_sinks.kafka")
+    logger.propagate = False
+    if not logger.handlers:
+        logger.addHandler(_KafkaLog())
+    return logger
+
+
+class _KafkaLog(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        _warn("kafka_client_said", said=record.getMessage())
 
 
 def sink_started(topic: str, group: str) -> None:
