@@ -10,7 +10,7 @@ from overt_producer.sources import InputKind, InputSource, ScreenSource, WindowC
 from overt_producer.sources.script import EDITOR, Writer
 from overt_producer.sources.scripted import ScriptedDesktop
 from overt_producer.sources.x11 import X11Input, X11Screen, X11Windows
-from tests.desktop.conftest import Server, pointed_at, require, until
+from tests.desktop.conftest import Server, pointed_at, until
 from tests.desktop.driver import Driver
 from tests.desktop.painter import Painter
 
@@ -47,7 +47,6 @@ def scripted() -> Iterator[Desktop]:
 
 @pytest.fixture
 def x11(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desktop]:
-    require("Xvfb", "openbox", "mousepad")
     server: Server = request.getfixturevalue("server")
     pointed_at(server, monkeypatch)
     app = request.getfixturevalue("editor")

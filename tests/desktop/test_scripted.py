@@ -14,6 +14,7 @@ from overt_producer.sources.script import EDITOR, OTHER, Script, Writer, written
 from overt_producer.sources.scripted import ScriptedDesktop
 from overt_producer.sources.traces import read_ducktrack
 from overt_schemas.errors import Malformed
+from tests.desktop.conftest import RECORDINGS
 
 
 class Clock:
@@ -159,9 +160,7 @@ def test_a_recording_that_is_none_names_its_line(tmp_path: Path) -> None:
 
 @pytest.mark.realdata
 def test_a_real_recording_replays_whole() -> None:
-    folder = Path(__file__).parents[2].parent / "shared" / "data" / "ducktrack"
-
-    script = read_ducktrack(folder / "events.jsonl")
+    script = read_ducktrack(RECORDINGS / "ducktrack" / "events.jsonl")
 
     kinds = [event.kind for event in script.inputs]
     assert kinds.count(InputKind.MOVE) == 13_163
