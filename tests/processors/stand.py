@@ -25,7 +25,7 @@ from overt_schemas.ids import Stream, new_id
 from overt_schemas.records import Device, Person, SealSpan, Signed
 from overt_schemas.signing import ROOT, SigningKey
 from overt_schemas.testing import ScriptedDevice
-from overt_schemas.topics import BEACON, CATALOGUE, CONTROL, DEVICE, INPUT, PART, PERSON, RAW
+from overt_schemas.topics import BEACON, CATALOGUE, CONTROL, DEVICE, PART, PERSON, RAW
 from tests.processors.twin import TwinAuthority
 from tests.processors.world import World
 

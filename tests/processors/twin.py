@@ -52,7 +52,7 @@ class TwinAuthority:
                 self.end_headers()
                 self.wfile.write(body)
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -14,7 +14,14 @@ from concurrent.futures import Future
 from types import TracebackType
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
 
 from overt_processors import telemetry
 from overt_processors.acknowledge import EXIT_REDELIVER, die
@@ -109,23 +116,27 @@ class RegistryReader:
             consumer.close()
 
     def _read_to_end(self, consumer: Consumer, topics: Iterable[str]) -> None:
-        ends = {topic: self._end(consumer, topic) for topic in topics}
+        ends = self._ends(consumer, topics)
         while not self._stopping.is_set():
             if all(self._reached.get(topic, 0) >= end for topic, end in ends.items()):
                 return
             self._take(consumer.consume(_BATCH, _POLL_S))
 
-    def _end(self, consumer: Consumer, topic: str) -> int:
+    def _ends(self, consumer: Consumer, topics: Iterable[str]) -> dict[str, int]:
+        """Return the end offsets of this moment, in one request to the brokers."""
+        asked = [TopicPartition(topic, 0, OFFSET_END) for topic in topics]
         while not self._stopping.is_set():
             try:
-                low, high = consumer.get_watermark_offsets(
-                    TopicPartition(topic, 0), timeout=_TIMEOUT_S
-                )
+                found = consumer.offsets_for_times(asked, timeout=_TIMEOUT_S)
             except KafkaException as exc:
                 telemetry.registries_lag(exc.args[0].name())
                 self._stopping.wait(_POLL_S)
-            else:
-                return 0 if low == high else int(high)
+                continue
+            failed = [tp.error.name() for tp in found if tp.error is not None]
+            if not failed:
+                return {tp.topic: tp.offset for tp in found}
+            telemetry.registries_lag(failed[0])
+            self._stopping.wait(_POLL_S)
         raise Transient("stopped while reading the registries", reason="stopped")
 
     def _take(self, messages: Iterable[Any]) -> None:
@@ -137,7 +148,8 @@ class RegistryReader:
                 news += _read(message)
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._reached[message.topic()] = message.offset()
-            else:
+            elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+                # (That one is as it should be: no group takes part, but the client looks for it.)
                 # librdkafka goes on by itself; whoever waits, waits until it does.
                 telemetry.registries_lag(error.name())
         if news:

@@ -6,6 +6,7 @@ pause that grows. What cannot get better by itself (broken settings, no rights, 
 supervisor too, with the exit code that says so.
 """
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -23,7 +24,8 @@ from overt_processors.backoff import Backoff
 from overt_schemas.errors import EXIT_NOT_AUTHORISED, EXIT_OK, EXIT_USAGE, Transient
 
 _FINAL = frozenset({EXIT_USAGE, EXIT_NOT_AUTHORISED})
-_STOP_S = 4.5  # of the five seconds a stop may take, start-up of this process not counted
+_STOP_S = 4.3  # of the five seconds that a stop may take
+_LOOK_S = 0.25  # how soon a stop is seen
 _HEALTHY_S = 60.0  # a worker that lived so long is forgiven its earlier falls
 
 
@@ -87,12 +89,13 @@ class Supervisor:
             if self._stop.is_set():  # the signal came while the child was being made
                 child.terminate()
             try:
-                while True:
-                    try:
-                        return child.wait(_STOP_S if self._stop.is_set() else 1.0)
-                    except subprocess.TimeoutExpired:
-                        if self._stop.is_set():
-                            child.kill()
+                while not self._stop.is_set():
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        return child.wait(_LOOK_S)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    return child.wait(_STOP_S)
+                child.kill()
+                return child.wait()
             finally:
                 self._child = None
 

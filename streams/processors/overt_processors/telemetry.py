@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import structlog
 
+_REPEAT_S = 300.0  # between two lines of a library from the same place
 _LINE_LIMIT = 300  # of a library's message; some of theirs print whole records
 _LIBRARIES = ("faust", "aiokafka", "mode", "asyncio", "httpx", "httpcore")
 _log = structlog.get_logger()
@@ -43,9 +44,22 @@ def quiet_libraries() -> None:
 
 
 class _Bridge(logging.Handler):
-    """Turns a library's log record into one of our lines."""
+    """Turns a library's log record into one of our lines, at most one in a while per place.
+
+    The brokers cut every SASL connection after ten seconds, as aiokafka knows no re-authentication:
+    it reconnects, and says so four times.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said_s: dict[tuple[str, int], float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
+        counts[("library", record.levelname.lower())] += 1
+        place = (record.pathname, record.lineno)
+        if record.created - self._said_s.get(place, 0.0) < _REPEAT_S:
+            return
+        self._said_s[place] = record.created
         cause = record.exc_info[0] if record.exc_info else None
         _log.warning(
             "library",
