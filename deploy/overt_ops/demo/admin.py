@@ -1,5 +1,6 @@
 """What operators ask of the authority, over its HTTPS interface, each as themselves."""
 
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +25,10 @@ class Door:
 
     def client(self) -> httpx.Client:
         """Return a client that shows the principal's certificate; the caller closes it."""
-        pair = (str(self.principal / "cert.pem"), str(self.principal / "key.pem"))
-        return httpx.Client(base_url=self.url, verify=str(self.ca), cert=pair, timeout=20)
+        # A context of our own: given a path, httpx 0.28 verifies by it and forgets the certificate.
+        tls = ssl.create_default_context(cafile=str(self.ca))
+        tls.load_cert_chain(self.principal / "cert.pem", self.principal / "key.pem")
+        return httpx.Client(base_url=self.url, verify=tls, timeout=20)
 
     def as_principal(self, name: str) -> "Door":
         """Return the same door for another principal."""

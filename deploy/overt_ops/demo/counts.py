@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from overt_schemas import topics
+from overt_schemas.client import Config
 from overt_schemas.errors import Transient
 
 GROUPS = {"refine-input": topics.INPUT, "refine-frame": topics.FRAME, "sink": topics.PART}
@@ -37,20 +38,22 @@ def ends(admin: AdminClient, topic: str) -> dict[int, int]:
         raise Transient(f"no end offsets of {topic}: {exc.args[0].name()}") from exc
 
 
-def lag(admin: AdminClient, group: str) -> int:
-    """Return how many records of its topic a group has not committed yet."""
+def lag(connection: Config, group: str) -> int:
+    """Return how many records of its topic a group has not committed yet.
+
+    Asked as a consumer: librdkafka 2.16's admin call dies while a coordinator loads.
+    """
     topic = GROUPS[group]
-    known = ends(admin, topic)
-    where = [TopicPartition(topic, partition) for partition in known]
-    asked = admin.list_consumer_group_offsets(
-        [ConsumerGroupTopicPartitions(group, where)], request_timeout=_TIMEOUT_S
-    )
+    count = topics.CATALOGUE[topic].partitions
+    asker = Consumer({**connection, "group.id": group, "enable.auto.commit": False})
     try:
-        answer = next(iter(asked.values())).result()
+        where = asker.committed([TopicPartition(topic, n) for n in range(count)], _TIMEOUT_S)
+        ends = [asker.get_watermark_offsets(p, _TIMEOUT_S, cached=False)[1] for p in where]
     except KafkaException as exc:
         raise Transient(f"no offsets of group {group}: {exc.args[0].name()}") from exc
-    committed = {p.partition: max(p.offset, 0) for p in answer.topic_partitions}
-    return sum(end - committed.get(partition, 0) for partition, end in known.items())
+    finally:
+        asker.close()
+    return sum(end - max(p.offset, 0) for p, end in zip(where, ends, strict=True))
 
 
 def stored(index: Path, since: Mapping[int, int]) -> Stored:

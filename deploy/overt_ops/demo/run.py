@@ -142,7 +142,7 @@ class Demo:
             beacon=int(state.get("beacon", 0)), captured=int(state.get("captured", 0)),
             spooled=_total(state, "spooled"), published=_total(state, "published"), parts=parts,
             in_objects=stored.records, objects=stored.objects,
-            lag=sum(counts.lag(broker, group) for group in counts.GROUPS),
+            lag=sum(counts.lag(self.running.admin(), group) for group in counts.GROUPS),
         )  # fmt: skip
 
     def _read(
@@ -176,7 +176,7 @@ class Demo:
         """Wait until refine has written all that was published, and the sink has stored it."""
 
         def level() -> bool:
-            if any(counts.lag(broker, group) for group in counts.REFINE):
+            if any(counts.lag(self.running.admin(), group) for group in counts.REFINE):
                 return False
             parts = sum(counts.ends(broker, topics.PART).values()) - sum(since.values())
             return counts.stored(self.running.layout.index, since).records >= parts

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -74,9 +76,10 @@ def account(result: Account, found: Sequence[str]) -> RenderableType:
 def events(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     """Return the first events as the subscriber sees them."""
     table = Table(box=None, pad_edge=False)
-    for name in ("time", "seq", "kind", "x", "y", "key", "application"):
+    for name in ("time", "seq", "kind", "x", "y", "code", "text", "application"):
         table.add_column(name, header_style="bold")
     for row in rows:
-        values = ("time", "seq", "kind", "x", "y", "key", "app")
-        table.add_row(*(str(row.get(name, "")) for name in values))
+        when = datetime.fromtimestamp(row["t_us"] / 1e6, UTC).strftime("%H:%M:%S.%f")[:-3]
+        plain = (str(row[name]) for name in ("seq", "kind", "x", "y", "code"))
+        table.add_row(when, *plain, escape(repr(row["text"])[1:-1]), escape(row["app"]))
     return Panel(table, title="the first events, decrypted under the grant", border_style="blue")

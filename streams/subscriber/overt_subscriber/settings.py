@@ -25,6 +25,17 @@ class Authority(BaseModel):
     root_key: Path  # hex Ed25519 public key of the offline root
 
 
+class Kafka(BaseModel):
+    """The brokers, for a grant's live feed; stored data needs none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bootstrap: str
+    ca: Path
+    username: str
+    password_file: Path
+
+
 class Settings(BaseSettings):
     """Everything a reader is configured with. Nothing is ever written to ``state_dir`` yet."""
 
@@ -32,6 +43,7 @@ class Settings(BaseSettings):
 
     state_dir: Path | None = None
     authority: Authority
+    kafka: Kafka | None = None
 
     @classmethod
     def settings_customise_sources(
