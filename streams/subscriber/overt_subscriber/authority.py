@@ -26,8 +26,10 @@ from overt_subscriber.settings import Authority as Settings
 from overt_subscriber.settings import root_public
 
 T = TypeVar("T")
-ATTEMPTS = 6
-_FIRST_PAUSE_S = 0.2  # doubled each time, then jittered: six attempts span about ten seconds
+ATTEMPTS = 8
+_FIRST_PAUSE_S = (
+    0.2  # doubled each time, then jittered: eight span about 12 s, a restart of the authority
+)
 _LONGEST_PAUSE_S = 5.0
 # A server that refuses our certificate may close without a word (TLS 1.3 lets a client believe that
 # its handshake is done). One that is killed does so once, and then does not listen.
