@@ -53,6 +53,13 @@ def grab_where(screen: X11Screen, is_it: Callable[[Grab], object], *apps: str) -
     return until(found, "a grab that shows it")
 
 
+def is_at_rest(screen: X11Screen) -> bool:
+    if not screen.changed(0.5):
+        return True
+    grabbed(screen)
+    return False
+
+
 def pattern_count(grab: Grab, colour: int = PATTERN) -> int:
     return int((words(grab) == (colour | X_BYTE)).sum())
 
@@ -102,7 +109,7 @@ def test_a_popup_over_an_allowed_window_is_hidden(screen: X11Screen, painter: Pa
 
 def test_an_idle_desktop_asks_for_no_grab(screen: X11Screen, painter: Painter) -> None:
     grabbed(screen)
-    until(lambda: not (screen.changed(0) and grabbed(screen)), "the desktop is at rest")
+    until(lambda: is_at_rest(screen), "the desktop is at rest")
 
     assert not screen.changed(1.0)
 
@@ -110,7 +117,7 @@ def test_an_idle_desktop_asks_for_no_grab(screen: X11Screen, painter: Painter) -
 def test_a_change_is_reported_with_its_time(screen: X11Screen, painter: Painter) -> None:
     window = painter.window("Ledger", 200, 150, 300, 200)
     first = grabbed(screen, "ledger")
-    until(lambda: not (screen.changed(0) and grabbed(screen)), "the desktop is at rest")
+    until(lambda: is_at_rest(screen), "the desktop is at rest")
     window.change_attributes(background_pixel=0x00123456)
     window.clear_area()
     painter.display.sync()
