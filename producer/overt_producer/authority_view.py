@@ -113,6 +113,8 @@ class Authority:
 
     def gate(self, now: Now) -> Gate:
         """Return what holds now, but for the indicator and the disk."""
+        if self.will.is_opted_out:
+            return consent.NO_CONSENT
         beacon = self.beacon()
         if isinstance(beacon, Closed):
             return beacon

@@ -8,29 +8,29 @@ hooks follow it, then what the hooks gave is judged by the time it happened.
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from overt_producer import consent, telemetry
-from overt_producer.asking import Asking, Question
+from overt_producer import telemetry
 from overt_producer.authority_view import Authority
 from overt_producer.desk import Desk
 from overt_producer.home import Home
+from overt_producer.hooks import Hooks
 from overt_producer.lease import NO_LEASE
 from overt_producer.looking import Looking
+from overt_producer.person import Person
 from overt_producer.pipeline import STOPPED, Closed, Gate, Inputs, Now, Permit, State, purge, step
+from overt_producer.pipeline.values import Batch
 from overt_producer.sealing import Sealer
-from overt_producer.sources.events import RawInput
 from overt_producer.spool.quota import MIN_FREE_BYTES, Store
 from overt_producer.spool.store import Spool, free_bytes
-from overt_producer.statements import boot_end, notice_of, receipt, signed
-from overt_schemas.errors import Permanent, Refused, Transient
+from overt_producer.statements import boot_end, signed
+from overt_schemas.errors import Permanent, Transient
 from overt_schemas.ids import new_id
 from overt_schemas.records import KeyCert, Presence
 
 PRESENCE_US = 15_000_000
 DISK_US = 2_000_000
 QUOTA_US = 30_000_000
-SENSOR_RETRY_US = 1_000_000
 INDICATOR_HIDDEN = Closed(reason="indicator", ended="indicator")
-# Drained by then or flushed: a clean stop takes at most 5 s (style.md).
+# Drained by then or flushed: a clean stop takes at most 5 s, and the hold-back at most 3.5.
 STOP_LIMIT_US = 4_200_000
 
 Clock = Callable[[], Now]
@@ -43,7 +43,6 @@ class _Due:
     presence: int = 0
     disk: int = 0
     quota: int = 0
-    sensor: int = 0
 
 
 class Endpoint:
@@ -62,17 +61,16 @@ class Endpoint:
         self.spool = Spool(home.spool)
         self._sealer = Sealer(self._enrolled.device_id, self.boot, self._signer)
         self._looking = Looking(desk)
-        self._asking = Asking(desk)
+        self._hooks = Hooks(desk, self._looking)
+        self._person = Person(
+            home, self.boot, desk, self.authority, self.spool, self._signer, self._purge
+        )
         self._state = State()
         self._gate: Gate = NO_LEASE
         self._due = _Due()
-        self._is_listening = False
-        self._is_asked_again = False
-        self._overflowed = 0
         self._presence_number = 0
         self._stopped_ms = 0
         self._batches = {0: 0, 1: 0}
-        self._sensor_restarts = 0
         self._processors: KeyCert | None = None
 
     # -- life
@@ -92,18 +90,17 @@ class Endpoint:
     def tick(self) -> None:
         """Do everything that is due."""
         now = self._clock()
-        self._follow_marker(now)
         self.authority.look(now)
-        self._ask(now)
+        self._person.look(now)
         self._run(now, self._wanted(now))
 
     def stop(self) -> Callable[[], bool]:
         """Take the hooks away and begin to end; call what comes back until it says True."""
-        deadline = self._clock().wall_us + STOP_LIMIT_US
+        deadline = self._clock().mono_us + STOP_LIMIT_US
 
         def go_on() -> bool:
             now = self._clock()
-            is_late = now.wall_us >= deadline
+            is_late = now.mono_us >= deadline
             self._run(now, STOPPED, flush=is_late)
             return is_late or not (self._state.held or self._state.activity)
 
@@ -125,78 +122,28 @@ class Endpoint:
 
     def pause(self) -> None:
         """Capture nothing until ``resume``."""
-        self.authority.save(consent.paused(self.authority.will))
+        self._person.pause()
 
     def resume(self) -> None:
         """Go on, if everything else allows it."""
-        self.authority.save(consent.resumed(self.authority.will))
+        self._person.resume()
 
     def withdraw(self) -> None:
-        """Take consent back; what was captured under it stays under it."""
-        now = self._clock()
-        before = self.authority.will
-        self._decide(consent.withdrawn(before, now.wall_ms), before, now)
+        """Take consent back."""
+        self._person.withdraw(self._clock())
 
     def opt_out(self) -> None:
-        """Stop for good, now: nothing that waits anywhere on this machine leaves it."""
-        now = self._clock()
-        self.home.write("opted-out", f"{now.wall_ms}\n")
-        before = self.authority.will
-        self._decide(consent.opted_out(before, now.wall_ms), before, now)
-        self._listen(is_wanted=False, now=now)
-        self._desk.input.drain()
-        self._state = purge(self._state)
-        self._sealer.forget()
-        count = self.spool.drop_opted_out(self._signer, now.wall_ms)
-        self.spool.checkpoint()
-        telemetry.content_dropped("opt_out", count)
+        """Stop for good and let go of all content on this machine."""
+        self._person.opt_out(self._clock())
 
     def ask_again(self) -> None:
-        """Put the consent prompt up, whatever was answered before; only agreeing changes much."""
-        self._is_asked_again = True
+        """Put the consent prompt up again."""
+        self._person.ask_again()
 
-    def _decide(self, after: consent.Will, before: consent.Will, now: Now) -> None:
-        self.authority.save(after)
-        if after.receipt is not None and after.receipt != before.receipt:
-            record = signed(after.receipt, self._signer)
-            self.spool.say("consent", self.boot, record, now.wall_ms)
-
-    def _follow_marker(self, now: Now) -> None:
-        del now
-        if self.home.opted_out.exists() and not self.authority.will.is_opted_out:
-            self.opt_out()
-
-    def _ask(self, now: Now) -> None:
-        rules = self.authority.rules()
-        if rules is not None and not self._asking.is_open and not self._is_answered(rules.name):
-            notice = notice_of(rules.policy, rules.name)
-            question = Question(name=rules.name, policy=rules.policy, notice=notice)
-            self._asking.ask(question, now.wall_ms)
-        answered = self._asking.take()
-        if answered is None:
-            return
-        question, reply = answered.question, answered.reply
-        if reply is None:
-            raise Refused(
-                "nobody answered the consent prompt: nothing was captured", reason="no_answer"
-            )
-        made = receipt(self._enrolled.device_id, self._enrolled.person, question.policy,
-                       question.name, question.notice, reply)  # fmt: skip
-        if not consent.may_answer_for_nobody(made, question.policy.synthetic):
-            raise Permanent("a receipt of that method does not fit the policy", reason="consent")
-        before = self.authority.will
-        self._decide(consent.decided(before, made), before, now)
-        if made.decision == consent.AGREED:
-            # Only now: had the process died in between, the opt-out would still hold.
-            self.home.opted_out.unlink(missing_ok=True)
-        if made.decision != consent.AGREED:
-            raise Refused("consent was refused: nothing was captured", reason="refused")
-
-    def _is_answered(self, policy: str) -> bool:
-        if self._is_asked_again:
-            self._is_asked_again = False
-            return False
-        return not consent.needs_prompt(self.authority.will, policy)
+    def _purge(self, now: Now) -> None:
+        tail = self._hooks.follow(now, is_wanted=False)
+        self._state = purge(self._state, len(tail))
+        self._sealer.forget()
 
     # -- capture
 
@@ -210,69 +157,34 @@ class Endpoint:
         return gate
 
     def _is_visible(self, now: Now) -> bool:
-        if not self._is_listening:
+        if not self._hooks.is_listening:
             self._desk.indicator.show()
         return self._desk.indicator.check(now.mono_us // 1000)
 
     def _run(self, now: Now, gate: Gate, *, flush: bool = False) -> None:
-        events = self._listen(is_wanted=isinstance(gate, Permit), now=now)
-        overflowed = self._desk.input.counters.overflowed
-        windows = self._looking.windows() if self._is_listening or self._state.held else None
-        look = self._looking.screen(gate if self._is_listening else None, now)
+        events = self._hooks.follow(now, is_wanted=isinstance(gate, Permit))
+        is_listening = self._hooks.is_listening
+        windows = self._looking.windows() if is_listening or self._state.held or events else None
+        look = self._looking.screen(gate if is_listening else None, now)
         inputs = Inputs(
-            gate=gate, events=tuple(events), overflowed=overflowed - self._overflowed,
+            gate=gate, events=tuple(events), overflowed=self._hooks.overflowed(),
             windows=windows, grab=look.grab, blind=look.blind, flush=flush,
         )  # fmt: skip
-        self._overflowed = overflowed
         self._state, batches = step(self._state, inputs, now)
         if batches:
-            # The tail of an activity may outlive its key's last minute; refine keeps it for days.
-            self._processors = self.authority.processors(now) or self._processors
-            processors = self._processors
-            if processors is None:
-                raise Permanent("there is no processors' key to seal to", reason="no_key")
-            self.spool.append([self._sealer.seal(b, processors, now) for b in batches], now.wall_ms)
-            for batch in batches:
-                self._batches[batch.stream] = batch.number + 1
+            self._spool(batches, now)
         self._changed(gate, now)
         self._enforce(gate, now)
 
-    def _listen(self, *, is_wanted: bool, now: Now) -> list[RawInput]:
-        """Follow the gate with the hooks and return what they gave, the tail included."""
-        source = self._desk.input
-        if is_wanted and not self._is_listening and now.wall_us >= self._due.sensor:
-            self._looking.first(now)
-            try:
-                source.start()
-            except Transient:
-                self._revive(now)
-                return []
-            self._is_listening = True
-            return []
-        if self._is_listening and not is_wanted:
-            source.stop()
-            self._is_listening = False
-            self._desk.indicator.hide()
-            return source.drain()
-        if not self._is_listening:
-            return []
-        try:
-            events = source.drain()
-        except Transient:
-            events = []
-            self._revive(now)
-            return events
-        if not source.is_alive:
-            self._revive(now)
-        return events
-
-    def _revive(self, now: Now) -> None:
-        """Start a dead listener again, a second later."""
-        self._desk.input.stop()
-        self._is_listening = False
-        self._due.sensor = now.wall_us + SENSOR_RETRY_US
-        self._sensor_restarts += 1
-        telemetry.sensor_lost(self._sensor_restarts)
+    def _spool(self, batches: tuple[Batch, ...], now: Now) -> None:
+        # The tail of an activity may outlive its key's last minute; the private key lives for days.
+        self._processors = self.authority.processors(now) or self._processors
+        processors = self._processors
+        if processors is None:
+            raise Permanent("there is no processors' key to seal to", reason="no_key")
+        self.spool.append([self._sealer.seal(b, processors, now) for b in batches], now.wall_ms)
+        for batch in batches:
+            self._batches[batch.stream] = batch.number + 1
 
     def _changed(self, gate: Gate, now: Now) -> None:
         was, self._gate = isinstance(self._gate, Permit), gate
@@ -289,12 +201,11 @@ class Endpoint:
 
     def _say_presence(self, now: Now) -> None:
         self._due.presence = now.wall_us + PRESENCE_US
-        is_capturing = isinstance(self._gate, Permit)
         record = Presence(
             device=self._enrolled.device_id, boot=self.boot, number=self._presence_number,
-            at_ms=now.wall_ms, capturing=is_capturing, beacon=max(self.authority.highest, 0),
+            at_ms=now.wall_ms, capturing=self.is_capturing, beacon=max(self.authority.highest, 0),
             input_batches=self._batches[0], frame_batches=self._batches[1],
-            stopped_ms=0 if is_capturing else self._stopped_ms, reason=b"",
+            stopped_ms=0 if self.is_capturing else self._stopped_ms, reason=b"",
         )  # fmt: skip
         self._presence_number += 1
         self.spool.say("presence", self.boot, signed(record, self._signer), now.wall_ms)
@@ -322,7 +233,7 @@ class Endpoint:
     def status(self) -> dict[str, object]:
         """Return the account and the state of this endpoint; nothing secret, no content."""
         now = self._clock()
-        counts = self._state.counts
+        counts, will = self._state.counts, self.authority.will
         return {
             "capturing": self.is_capturing, "why_not": self.why_not,
             "person": self._enrolled.person, "boot": self.boot.hex(),
@@ -331,8 +242,7 @@ class Endpoint:
             "dropped": dict(counts.dropped), "frames": self._state.next_frame,
             "beacon": self.authority.highest,
             "lease_until_ms": self.authority.until_us(now) // 1000,
-            "consent": self.authority.will.state, "paused": self.authority.will.is_paused,
-            **self.spool.account(),
+            "consent": will.state, "paused": will.is_paused, **self.spool.account(),
         }  # fmt: skip
 
 

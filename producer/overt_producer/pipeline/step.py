@@ -46,13 +46,19 @@ def step(state: State, inputs: Inputs, now: Now) -> tuple[State, tuple[Batch, ..
     return _forgotten(state, horizon), tuple(out)
 
 
-def purge(state: State) -> State:
-    """Return the state after an opt-out: what waited is gone, its number is all that is left."""
+def purge(state: State, unheard: int = 0) -> State:
+    """Return the state after an opt-out: what waited is gone, its number is all that is left.
+
+    Args:
+        state: as it was.
+        unheard: events captured and not given to ``step`` yet.
+    """
     dropped = state.counts.dropped.copy()
-    dropped["opt_out"] += len(state.held)
+    dropped["opt_out"] += len(state.held) + unheard
+    captured = state.counts.captured + unheard
     return replace(
         state, held=(), shots=(), owed=(), owed_frames=(), latest=None, seen=None, activity=None,
-        counts=replace(state.counts, dropped=+dropped),
+        counts=replace(state.counts, captured=captured, dropped=+dropped),
     )  # fmt: skip
 
 
