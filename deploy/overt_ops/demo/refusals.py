@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import obstore
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
 from overt_ops.demo.admin import Door, call
 from overt_schemas import api, client, topics
 from overt_schemas.errors import Permanent, Refused
-
-# The group is refused as well, which proves nothing: reading by `assign` needs none.
-_NOISE = {KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,24 +33,23 @@ class Stranger:
 
 
 def at_topic(who: Stranger) -> str:
-    """Return the broker's reason for refusing the sealed topic."""
+    """Return the broker's reason for refusing the sealed topic, after it gave no record either."""
     connection = client.scram(who.bootstrap, str(who.ca), who.name, who.password, "demo-stranger")
     consumer = Consumer(client.registry_reader(connection, who.name))
     try:
-        consumer.assign([TopicPartition(topics.PART, 0, 0)])
-        for _ in range(100):
-            message = consumer.poll(0.1)
-            if message is None:
-                continue
-            error = message.error()
-            if error is not None and error.code() in _NOISE:
-                continue
-            if error is not None and error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-                return str(error.name())
+        partitions = range(topics.CATALOGUE[topics.PART].partitions)
+        consumer.assign([TopicPartition(topics.PART, n, 0) for n in partitions])
+        messages = [consumer.poll(0.2) for _ in range(10)]
+        if any(message is not None and message.error() is None for message in messages):
             raise Permanent("the topic answered an identity without a grant", reason="open")
+        error = consumer.list_topics(topics.PART, timeout=10).topics[topics.PART].error
+    except KafkaException as exc:
+        error = exc.args[0]
     finally:
         consumer.close()
-    raise Permanent("the broker neither answered nor refused within 10 s", reason="unproven")
+    if error is None or error.code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        raise Permanent("the broker neither answered nor refused the topic", reason="unproven")
+    return str(error.name())
 
 
 def at_object(who: Stranger, name: str) -> str:
