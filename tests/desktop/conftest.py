@@ -1,11 +1,10 @@
 """A private X display for each test session: Xvfb, openbox, and an editor where one is asked for.
 
-Where Xvfb is missing the tests marked ``desktop`` are left out and one line says so; with
-``OVERT_REQUIRE_DESKTOP=1`` they run and fail. The same goes for recordings and ``realdata``.
+Where Xvfb is missing the tests marked ``desktop`` are left out and one line says so
+(``tests/left_out.py``); with ``OVERT_REQUIRE_DESKTOP=1`` they run and fail.
 """
 
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -17,45 +16,16 @@ import pytest
 
 from tests.desktop.driver import Driver
 from tests.desktop.painter import Painter
+from tests.left_out import DESKTOP as NEEDED
+from tests.left_out import HOW, absent
 
-NEEDED = ("Xvfb", "openbox", "mousepad", "dbus-run-session", "xrandr", "setxkbmap")
-HOW = "apt install xvfb openbox mousepad dbus-daemon x11-xserver-utils x11-xkb-utils"
-RECORDINGS = Path(__file__).parents[2].parent / "shared" / "data"
 SIZE = "1280x800x24"
 T = TypeVar("T")
-
-
-LEFT_OUT: list[str] = []
-
-
-def absent(*programs: str) -> list[str]:
-    return [program for program in programs if shutil.which(program) is None]
 
 
 def require(*programs: str) -> None:
     if lacking := absent(*programs):
         pytest.fail(f"desktop tests need {', '.join(lacking)}: {HOW}", pytrace=False)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
-    without = {}
-    lacking = absent(*NEEDED)
-    if lacking and os.environ.get("OVERT_REQUIRE_DESKTOP") != "1":
-        without["desktop"] = f"no {', '.join(lacking)}: {HOW}"
-    if not RECORDINGS.is_dir():
-        without["realdata"] = f"no {RECORDINGS}"
-    for marker, why in without.items():
-        out = [i for i in items if here in i.path.parents and i.get_closest_marker(marker)]
-        if out:
-            items[:] = [item for item in items if item not in out]
-            config.hook.pytest_deselected(items=out)
-            LEFT_OUT.append(f"left out {len(out)} {marker} tests of tests/desktop, {why}")
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for line in LEFT_OUT:
-        terminalreporter.write_line(line)
 
 
 def until(found: Callable[[], T | None], what: str, timeout_s: float = 10.0) -> T:

@@ -14,7 +14,7 @@ from overt_producer.sources.script import EDITOR, OTHER, Script, Writer, written
 from overt_producer.sources.scripted import ScriptedDesktop
 from overt_producer.sources.traces import read_ducktrack
 from overt_schemas.errors import Malformed
-from tests.desktop.conftest import RECORDINGS
+from tests.left_out import RECORDINGS
 
 
 class Clock:

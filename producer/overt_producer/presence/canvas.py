@@ -15,6 +15,23 @@ from overt_producer.sources.events import Rect
 
 UP = 8
 MISSING = "?"
+# Punctuation that writers use and Latin-1 lacks.
+PLAIN = str.maketrans(
+    {
+        "\u2010": "-",
+        "\u2011": "-",
+        "\u2013": "-",
+        "\u2014": "-",
+        "\u2018": "'",
+        "\u2019": "'",
+        "\u201c": '"',
+        "\u201d": '"',
+        "\u2022": "\u00b7",
+        "\u2026": "...",
+        "\u2192": "->",
+        "\u00a0": " ",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,19 +50,22 @@ class Lettering:
         """Return how many characters fit into a width."""
         return max(1, int(width / self.advance(size)))
 
+    def lacks(self, text: str) -> bool:
+        """Whether some character would not be what it is."""
+        return any(c not in self.glyphs for c in text.translate(PLAIN) if not c.isspace())
+
     def alpha(self, text: str, size: int, *, is_bold: bool = False) -> NDArray[np.float64]:
         """Return how much ink each pixel of a line takes, from 0 to 1."""
         if not text:
             return np.zeros((size, 0))
-        glyphs = [self.glyphs.get(c, self.glyphs[MISSING]) for c in text]
+        plain = text.translate(PLAIN)
+        glyphs = [self.glyphs.get(c, self.glyphs[MISSING]) for c in plain]
         dots = _smoothed(np.concatenate(glyphs, axis=1))
         if is_bold:
             # Half a dot wider.
             dots = dots | np.roll(dots, UP // 2, axis=1)
-        across = max(1, round(self.advance(size) * len(text)))
-        rows = _averaging(dots.shape[0], size)
-        columns = _averaging(dots.shape[1], across)
-        return np.asarray(rows @ dots.astype(np.float64) @ columns.T)
+        across = max(1, round(self.advance(size) * len(plain)))
+        return _averaged(_averaged(dots.astype(np.float64), across).T, size).T
 
 
 def wrapped(text: str, columns: int) -> list[str]:
@@ -157,10 +177,11 @@ def _smoothed(dots: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return dots
 
 
-def _averaging(source: int, target: int) -> NDArray[np.float64]:
-    """Return the matrix that averages ``source`` samples to ``target`` by area."""
-    edges = np.linspace(0, source, target + 1)
-    low, high = edges[:-1, None], edges[1:, None]
-    cells = np.arange(source)[None, :]
-    overlap = np.clip(np.minimum(high, cells + 1) - np.maximum(low, cells), 0, None)
-    return np.asarray(overlap * target / source)
+def _averaged(dots: NDArray[np.float64], target: int) -> NDArray[np.float64]:
+    """Return rows of samples averaged by area to ``target`` samples each."""
+    count = dots.shape[1]
+    sums = np.concatenate([np.zeros((dots.shape[0], 1)), np.cumsum(dots, axis=1)], axis=1)
+    edges = np.linspace(0, count, target + 1)
+    whole = np.minimum(edges.astype(int), count - 1)
+    at_edges = sums[:, whole] + (edges - whole) * dots[:, whole]
+    return np.asarray(np.diff(at_edges, axis=1) * (target / count))

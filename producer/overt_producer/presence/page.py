@@ -8,10 +8,15 @@ from numpy.typing import NDArray
 from overt_producer.presence.canvas import Canvas, Lettering, line_height, wrapped
 from overt_producer.presence.notice import Notice
 from overt_producer.sources.events import Rect
+from overt_schemas.errors import Permanent
 
 PAPER, HEAD, INK, QUIET, ACCENT = 0xFAFAF7, 0x7A1212, 0x22272B, 0x6A737B, 0xB01818
 EDGE, FACE, WHITE = 0x9AA3AA, 0xE8EAEC, 0xFFFFFF
 
+# Smaller letters than these (in pixels) nobody should have to read.
+LEAST_TEXT = 12
+# What a window manager puts around a dialog.
+FRAME_HEIGHT = 40
 AGREE, REFUSE = "I agree", "No"
 
 
@@ -36,7 +41,10 @@ class _Measures:
 
 
 def drawn_page(notice: Notice, lettering: Lettering, enlarged: float, most: Rect) -> Page:
-    """Return the page for a notice.
+    """Return the page for a notice, with smaller letters if it would not fit.
+
+    Raises Permanent where the notice cannot be read here in full: what is not shown is not agreed
+    to.
 
     Args:
         notice: what it says.
@@ -44,7 +52,25 @@ def drawn_page(notice: Notice, lettering: Lettering, enlarged: float, most: Rect
         enlarged: 1 for an ordinary monitor.
         most: the monitor, which it must fit into.
     """
-    sizes = _measures(enlarged, most)
+    if lettering.lacks(notice.text()):
+        raise Permanent(
+            "the notice has letters that this display's font lacks: ask in a terminal",
+            reason="notice_unreadable",
+        )
+    while True:
+        sizes = _measures(enlarged, most)
+        page = _page(notice, lettering, sizes, most)
+        if page is not None:
+            return page
+        enlarged *= 0.95
+        if sizes.text < LEAST_TEXT:
+            raise Permanent(
+                "the notice does not fit on this screen: shorten it, or ask in a terminal",
+                reason="notice_too_long",
+            )
+
+
+def _page(notice: Notice, lettering: Lettering, sizes: _Measures, most: Rect) -> Page | None:
     body_width = sizes.width - 2 * sizes.margin - sizes.label
     columns = lettering.columns(body_width, sizes.text)
     sections = [
@@ -56,7 +82,9 @@ def drawn_page(notice: Notice, lettering: Lettering, enlarged: float, most: Rect
     head_height = sizes.title + 2 * sizes.margin // 2
     foot_height = sizes.button[1] + 2 * sizes.margin
     body_height = sum(len(lines) * step + gap for _, lines in sections)
-    height = min(head_height + sizes.margin + body_height + foot_height, most.height)
+    height = head_height + sizes.margin + body_height + foot_height
+    if height + FRAME_HEIGHT > most.height:
+        return None
 
     canvas = Canvas(sizes.width, height, PAPER)
     canvas.fill(Rect(x=0, y=0, width=sizes.width, height=head_height), HEAD)
