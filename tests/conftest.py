@@ -1,4 +1,5 @@
-"""One embedded stack for all tests of a session: real Kafka, store and key server.
+"""What all tests share: the embedded stack, started once, and the line of what was left out.
+
 
 ``stack`` gives the three servers with the topology applied. ``product`` starts the authority,
 the processors and the sink beside them, for tests of the whole way. A stack that cannot start fails
@@ -10,6 +11,25 @@ from collections.abc import Iterator
 import pytest
 
 from overt_ops.devstack import DEMO, Running, Stack
+from tests.left_out import reasons
+
+LEFT_OUT: list[str] = []
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what cannot run on this machine, and remember the reason."""
+    for marker, why in reasons().items():
+        out = [item for item in items if item.get_closest_marker(marker)]
+        if out:
+            items[:] = [item for item in items if item not in out]
+            config.hook.pytest_deselected(items=out)
+            LEFT_OUT.append(f"left out {len(out)} {marker} tests, {why}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it."""
+    for line in LEFT_OUT:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
