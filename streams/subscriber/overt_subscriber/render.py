@@ -1,8 +1,10 @@
 """How events and the summary are printed: a table for people, JSON for programs."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from enum import Enum
+from itertools import groupby
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -76,8 +78,8 @@ class Printer:
 
     def _tables(self, summary: dict[str, Any], texts: list[dict[str, str]]) -> None:
         console = Console(file=self._out, highlight=False)
-        if self._kept:
-            console.print(_events(self._kept))
+        for table in _events(self._kept):
+            console.print(table)
         for entry in texts:
             console.print(f"[bold]{entry['session']}[/] {escape(entry['text'])}")
         rows = ((k, _short(v)) for k, v in summary.items() if k != "per_device")
@@ -100,18 +102,20 @@ def _limit(output: Output, limit: int | None) -> int | None:
     return TABLE_EVENTS if output is Output.TABLE else JSON_EVENTS
 
 
-def _events(events: Iterable[Event]) -> Table:
-    table = Table("session", "seq", "time", "kind", "x", "y", "code", "text", "app")
-    for event in events:
-        seconds, micros = divmod(event.t_us, 1_000_000)
-        shown = typed.typed(event)
-        table.add_row(
-            str(event.session), str(event.seq), f"{seconds % 86400 // 3600:02d}:"
-            f"{seconds % 3600 // 60:02d}:{seconds % 60:02d}.{micros:06d}",
-            event.kind.name.lower(), str(event.x), str(event.y), str(event.code),
-            escape(repr(shown)) if shown else "", escape(event.app),
-        )  # fmt: skip
-    return table
+def _events(events: Sequence[Event]) -> Iterator[Table]:
+    """Yield a table a session: its name would not fit beside the rest on 80 columns."""
+    for session, some in groupby(events, key=lambda event: event.session):
+        table = Table("seq", "time (UTC)", "kind", "x", "y", "code", "text", "app")
+        table.title = f"session {session}"
+        for event in some:
+            shown = typed.typed(event)
+            when = datetime.fromtimestamp(event.t_us / 1e6, UTC)
+            table.add_row(
+                str(event.seq), f"{when:%H:%M:%S.%f}", event.kind.name.lower(), str(event.x),
+                str(event.y), str(event.code), escape(repr(shown)) if shown else "",
+                escape(event.app),
+            )  # fmt: skip
+        yield table
 
 
 def _pairs(title: str, rows: Iterable[tuple[str, str]]) -> Table:
