@@ -7,7 +7,6 @@ looked for in the bytes, inside every zstd frame and gzip member in them, inside
 so on.
 """
 
-import mmap
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 
-Bytes = bytes | mmap.mmap
 Pixels = npt.NDArray[np.uint8]
 
 SHORTEST = 8  # letters: fewer keycodes in a row, with gaps, turn up by chance
@@ -61,14 +59,14 @@ class Found:
 
 
 def search(
-    data: Bytes, canary: Canary, *, on_frame: Callable[[], None] = lambda: None
+    data: bytes, canary: Canary, *, on_frame: Callable[[], None] = lambda: None
 ) -> Iterator[Found]:
     """Yield every form's first place in ``data`` and in each compressed piece of it."""
     yield from _search(data, canary, "", DEPTH, on_frame)
 
 
 def _search(
-    data: Bytes, canary: Canary, way: str, depth: int, on_frame: Callable[[], None]
+    data: bytes, canary: Canary, way: str, depth: int, on_frame: Callable[[], None]
 ) -> Iterator[Found]:
     for form, needle in _needles(canary.text):
         if (at := data.find(needle)) >= 0:
@@ -95,12 +93,12 @@ def _needles(text: str) -> Iterator[tuple[str, bytes]]:
         yield form, text.encode(form)
 
 
-def _column(data: Bytes, kind: str, letters: Sequence[int]) -> int:
+def _column(data: bytes, kind: str, letters: Sequence[int]) -> int:
     """Return where a packed column holds these values in order, -1 for nowhere."""
     size = np.dtype(kind).itemsize
     overlap = len(letters) * APART * size
     for start in range(0, len(data), _WINDOW):
-        window = bytes(data[start : start + _WINDOW + overlap])
+        window = data[start : start + _WINDOW + overlap]
         for shift in range(size):
             usable = (len(window) - shift) // size * size
             if usable <= 0:
@@ -138,7 +136,7 @@ def _pictures(pixels: Pixels) -> Iterator[tuple[str, Pixels]]:
     yield "pixels-rgb", pixels[..., 2::-1]
 
 
-def _picture(data: Bytes, picture: Pixels) -> int:
+def _picture(data: bytes, picture: Pixels) -> int:
     """Return where two or more rows of a picture lie one stride apart, -1 for nowhere."""
     rows = [row.tobytes() for row in np.ascontiguousarray(picture)]
     changes = [int((row[1:] != row[:-1]).any(axis=-1).sum()) for row in picture]
@@ -152,7 +150,7 @@ def _picture(data: Bytes, picture: Pixels) -> int:
     return -1
 
 
-def _in_line(data: Bytes, at: int, lines: int, row: bytes) -> bool:
+def _in_line(data: bytes, at: int, lines: int, row: bytes) -> bool:
     """Whether a row lies a whole number of bytes a line above or below, within any stride."""
     low, high = sorted((at + lines * len(row), at + lines * _STRIDES))
     place = data.find(row, max(low, 0), max(high + len(row), 0))
@@ -163,7 +161,7 @@ def _in_line(data: Bytes, at: int, lines: int, row: bytes) -> bool:
     return False
 
 
-def inflated(data: Bytes) -> Iterator[tuple[str, int, bytes]]:
+def inflated(data: bytes) -> Iterator[tuple[str, int, bytes]]:
     """Yield what every zstd frame and gzip member in ``data`` holds, as far as it can be read.
 
     A frame that is cut short or broken gives what came before: that could be read, too.
@@ -180,11 +178,11 @@ def inflated(data: Bytes) -> Iterator[tuple[str, int, bytes]]:
 Feed = Callable[[bytes], tuple[bytes, bool]]
 
 
-def _inflate(data: Bytes, at: int, feed: Feed) -> bytes:
+def _inflate(data: bytes, at: int, feed: Feed) -> bytes:
     out, size, done, piece = [], 0, False, 4096  # most frames are small: do not read on behind them
     while not done and at < len(data) and size < INFLATED:
         try:
-            plain, done = feed(bytes(data[at : at + piece]))
+            plain, done = feed(data[at : at + piece])
         except (zstandard.ZstdError, zlib.error):
             break
         out.append(plain)

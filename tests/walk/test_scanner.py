@@ -188,6 +188,26 @@ def test_a_canary_over_the_border_of_two_windows_is_found(monkeypatch: pytest.Mo
     assert forms(bytes(50) + typed(TEXT, ord, "<u4", (0,)) + bytes(500)) == {"keysym"}
 
 
+def test_what_lies_over_the_border_of_two_stretches_or_behind_a_hole_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.walk.scanner._STRETCH", 4096)
+    monkeypatch.setattr("tests.walk.scanner._OVERLAP", 1024)
+    whole, sparse = tmp_path / "whole", tmp_path / "sparse"
+    whole.write_bytes(NOISE[:4000] + squeezed(TEXT.encode()) + NOISE * 3)
+    with sparse.open("wb") as file:
+        file.seek(64 * 1_048_576)
+        file.write(NOISE + TEXT.encode("utf-16-le") + NOISE)
+        file.truncate(128 * 1_048_576)
+
+    report = scan([tmp_path], CANARY)
+
+    assert {(hit.path, hit.form) for hit in report.hits} == {
+        (whole, "utf-8"), (sparse, "utf-16-le"),
+    }  # fmt: skip
+    assert report.size_bytes < 1_048_576
+
+
 def test_a_short_canary_is_refused_because_it_turns_up_by_chance() -> None:
     with pytest.raises(ValueError, match="by chance"):
         Canary(text="abc")
