@@ -33,13 +33,19 @@ class Hit:
 
 @dataclass(slots=True)
 class Report:
-    """What was found, and how much was looked at."""
+    """What was found, and how much was looked at.
+
+    Attributes:
+        size_bytes: of all files, holes included.
+        held_bytes: of those, without the holes: what was searched.
+    """
 
     hits: list[Hit] = field(default_factory=list)
     files: int = 0
     rows: int = 0
     frames: int = 0
     size_bytes: int = 0
+    held_bytes: int = 0
 
     @property
     def forms(self) -> set[str]:
@@ -79,10 +85,11 @@ def _scan_file(path: Path, canary: Canary, report: Report) -> None:
     if not stat.S_ISREG(status.st_mode):
         return
     report.files += 1
+    report.size_bytes += status.st_size
     is_database = False
     with path.open("rb", buffering=0) as file:
         for at, data in _stretches(file.fileno()):
-            report.size_bytes += len(data)
+            report.held_bytes += len(data)
             is_database |= at == 0 and data.startswith(_SQLITE)
             _scan_bytes(data, canary, report, path, f"{at}+")
     if is_database:
