@@ -30,7 +30,7 @@ from overt_schemas.errors import EXIT_INTERRUPTED, EXIT_OK, OvertError, Transien
 
 _START_S = 60.0  # how long a start waits for brokers and key server before it gives up
 _RETRY_S = 0.5
-_STOP_S = 3
+_STOP_S = 2
 _MAX_CONNECTIONS = 512
 
 

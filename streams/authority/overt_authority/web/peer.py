@@ -68,6 +68,12 @@ def protocol(device_ca: x509.Certificate) -> type[H11Protocol]:
             # uvicorn copies this dictionary into the scope of each request.
             self.app_state = {**self.app_state, STATE: identify(der, device_ca)}
 
+        def shutdown(self) -> None:
+            super().shutdown()
+            if self.cycle is None or self.cycle.response_complete:
+                # An idle client answers no TLS goodbye, and asyncio would wait for it.
+                self.transport.abort()
+
     return PeerProtocol
 
 
