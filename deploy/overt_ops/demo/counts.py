@@ -25,6 +25,11 @@ class Stored:
     objects: int
 
 
+def broker(connection: Config) -> AdminClient:
+    """Return a client for what follows."""
+    return AdminClient(connection)
+
+
 def ends(admin: AdminClient, topic: str) -> dict[int, int]:
     """Return the end offset of each partition."""
     wanted = {

@@ -159,7 +159,6 @@ def service(layout: Layout, ports: Mapping[str, int], rights: Bucketry) -> Servi
         cwd=str(folder),
         log=str(layout.log("seaweed")),
         stage=0,
-        env={"GOMEMLIMIT": "192MiB"},
         probe=Probe(
             port=ports["s3"],
             url=f"{store}/healthz",
