@@ -19,6 +19,7 @@ from overt_sinks.naming import Partition, topic_uuid
 from overt_sinks.settings import Kafka, read_secret
 
 _ASK_S = 10.0
+_LOOK_S = 0.05
 _NOT_ALLOWED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -74,10 +75,22 @@ def open_producer(settings: Kafka) -> Producer:
 
 def topic_id(settings: Kafka, topic: str) -> str:
     """Return the id that Kafka gave this incarnation of the topic."""
-    admin = AdminClient(connection(settings), logger=telemetry.kafka_log())
+    refused: list[Any] = []
+
+    def told(error: Any) -> None:
+        if error.code() in _NOT_ALLOWED:
+            refused.append(error)
+
+    config = {**connection(settings), "error_cb": told}
+    admin = AdminClient(config, logger=telemetry.kafka_log())
+    answer = admin.describe_topics(Topics([topic]), request_timeout=_ASK_S)[topic]
+    # A refused log-in is told aside; the question itself would only time out.
+    while not answer.done() and not refused:
+        admin.poll(_LOOK_S)
+    if refused:
+        raise translated(refused[0])
     try:
-        futures = admin.describe_topics(Topics([topic]), request_timeout=_ASK_S)
-        return topic_uuid(str(futures[topic].result().topic_id))
+        return topic_uuid(str(answer.result().topic_id))
     except KafkaException as exc:
         raise translated(exc.args[0]) from exc
 

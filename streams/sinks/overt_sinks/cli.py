@@ -26,6 +26,9 @@ _CODES = {
     "settings": EXIT_USAGE,
     "store_refused": EXIT_NOT_AUTHORISED,
     "kafka_refused": EXIT_NOT_AUTHORISED,
+    "create": EXIT_NOT_AUTHORISED,
+    "read": EXIT_NOT_AUTHORISED,
+    "list": EXIT_NOT_AUTHORISED,
     # Nobody knows, or nobody can prove any more, where the chain should go on.
     "no_offset": EXIT_PARTIAL,
     "stale_offset": EXIT_PARTIAL,

@@ -1,0 +1,101 @@
+"""Settings: one file, private, nothing unknown, nothing from the environment."""
+
+from pathlib import Path
+
+import pytest
+
+from overt_schemas.errors import Refused
+from overt_sinks import settings
+from overt_sinks.rolling import Limits
+
+GOOD = """
+state_dir = "/var/lib/overt/sink"
+[kafka]
+bootstrap = "127.0.0.1:9"
+ca = "/ca.pem"
+username = "sink"
+password_file = "/password"
+[store]
+url = "file:///objects"
+hot = "hot"
+[index]
+url = "sqlite:////index.db"
+"""
+
+
+def write(folder: Path, text: str, mode: int = 0o600) -> Path:
+    path = folder / "settings.toml"
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
+def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
+    config = settings.load(write(tmp_path, GOOD))
+
+    assert config.sink.limits() == Limits()
+    assert config.sink.group == "sink"
+    assert settings.store_keys(config.store) is None
+
+
+def test_the_age_of_a_flush_is_a_setting(tmp_path: Path) -> None:
+    config = settings.load(write(tmp_path, f"{GOOD}[sink]\nflush_age_s = 0.25\n"))
+
+    assert config.sink.limits().age_ns == 250_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (f"{GOOD}surprise = 1\n", "index.surprise"),
+        (f"{GOOD}[other]\nx = 1\n", "other"),
+        (f"{GOOD}[sink]\nflush_age_s = 0\n", "sink.flush_age_s"),
+        (f"{GOOD}[sink]\nbudget_bytes = 1048576\n", "sink: Value error, object_bytes is more"),
+        (GOOD.replace("[index]", "[indices]"), "index"),
+        ("state_dir = ", "is not a TOML file"),
+        (b"\xff\xfe".decode("latin1"), "is not a TOML file"),
+    ],
+)
+def test_a_file_that_is_wrong_is_refused_in_one_line_that_names_the_key(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        settings.load(write(tmp_path, text))
+
+    assert says in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert refused.value.reason == "settings"
+
+
+def test_a_file_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="chmod 600"):
+        settings.load(write(tmp_path, GOOD, 0o640))
+
+
+def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    secret = write(tmp_path, "password\n", 0o644)
+
+    with pytest.raises(Refused, match="chmod 600"):
+        settings.read_secret(secret)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="cannot be read"):
+        settings.load(tmp_path / "none.toml")
+
+
+def test_the_environment_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIR", "/elsewhere")
+    monkeypatch.setenv("INDEX", '{"url": "sqlite:///elsewhere"}')
+
+    config = settings.load(write(tmp_path, GOOD))
+
+    assert str(config.state_dir) == "/var/lib/overt/sink"
+    assert config.index.url == "sqlite:////index.db"
+
+
+def test_an_error_never_shows_the_value_it_was_given(tmp_path: Path) -> None:
+    with pytest.raises(Refused) as refused:
+        settings.load(write(tmp_path, GOOD.replace('hot = "hot"', "hot = 'x'\naccess = 'SECRET'")))
+
+    assert "SECRET" not in str(refused.value)
