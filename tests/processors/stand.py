@@ -27,7 +27,7 @@ from overt_schemas.signing import ROOT, SigningKey
 from overt_schemas.testing import ScriptedDevice
 from overt_schemas.topics import BEACON, CATALOGUE, CONTROL, DEVICE, PART, PERSON, RAW
 from tests.processors.twin import TwinAuthority
-from tests.processors.world import World
+from tests.processors.world import START_MS, World
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -100,7 +100,7 @@ class Stand:
             producer.produce(topic, codec.encode(signed), key, partition=0)
         assert producer.flush(20) == 0
 
-    def enrol(self, at_ms: int) -> ScriptedDevice:
+    def enrol(self, at_ms: int = START_MS) -> ScriptedDevice:
         """Return a new device of the world's person, known to the registries."""
         world = self.world
         device = ScriptedDevice(

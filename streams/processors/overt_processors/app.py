@@ -18,6 +18,8 @@ from overt_schemas.ids import Stream
 # Messages a stream buffers beyond the fetcher: 6 KB each for input, up to 1 MB for frames.
 _BUFFER = {Stream.INPUT: 1024, Stream.FRAME: 32}
 _MESSAGE_LIMIT = 1_048_576
+# Members learn of a rebalance with their next heartbeat, so this is most of what a join takes.
+_HEARTBEAT_S = 1.0
 GROUPS = {Stream.INPUT: "refine-input", Stream.FRAME: "refine-frame"}
 
 
@@ -50,7 +52,7 @@ def create_app(settings: Settings, stream: Stream, instance: str) -> "faust.App"
         consumer_max_fetch_size=4 * _MESSAGE_LIMIT,
         broker_commit_interval=conf.commit_interval_s,
         broker_session_timeout=conf.session_timeout_s,
-        broker_heartbeat_interval=conf.session_timeout_s / 5,
+        broker_heartbeat_interval=_HEARTBEAT_S,
         broker_rebalance_timeout=conf.session_timeout_s,
         processing_guarantee="at_least_once",
         producer_linger=0.005,

@@ -24,7 +24,7 @@ from overt_processors.backoff import Backoff
 from overt_schemas.errors import EXIT_NOT_AUTHORISED, EXIT_OK, EXIT_USAGE, Transient
 
 _FINAL = frozenset({EXIT_USAGE, EXIT_NOT_AUTHORISED})
-_STOP_S = 4.3  # of the five seconds that a stop may take
+_STOP_S = 4.0  # of the five seconds that a stop may take
 _LOOK_S = 0.25  # how soon a stop is seen
 _HEALTHY_S = 60.0  # a worker that lived so long is forgiven its earlier falls
 
@@ -81,7 +81,7 @@ class Supervisor:
 
     def _work(self, attempt: int) -> int:
         """Run one worker to its end."""
-        self.ready.unlink(missing_ok=True)
+        self.ready.unlink(missing_ok=True)  # of a supervisor that was killed
         # The pipe on its standard input is how a worker learns that we are gone.
         with subprocess.Popen(self.command, stdin=subprocess.PIPE) as child:
             self._child = child
@@ -98,6 +98,7 @@ class Supervisor:
                 return child.wait()
             finally:
                 self._child = None
+                self.ready.unlink(missing_ok=True)
 
     def _on_signal(self, _number: int, _frame: object) -> None:
         self._stop.set()

@@ -36,7 +36,7 @@ from overt_schemas.errors import (
 )
 from overt_schemas.ids import Stream
 
-_STOP_S = 4.0  # the whole stop has five; what has not been committed by then is read again
+_STOP_S = 3.0  # the whole stop has five; what has not been committed by then is read again
 _SUMMARY_S = 30.0
 
 
