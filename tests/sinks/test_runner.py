@@ -17,7 +17,7 @@ from overt_sinks.naming import Partition
 from overt_sinks.rolling import Limits
 from overt_sinks.runner import Runner, Source
 from overt_sinks.store import Store
-from overt_sinks.testing import KeptLetters, ScriptedConsumer
+from overt_sinks.testing import KeptLetters, ScriptedConsumer, StillTopic
 from overt_sinks.writer import Writer
 from tests.sinks.made import TOPIC_ID, Segments
 
@@ -56,6 +56,7 @@ class Desk:
     letters: KeptLetters = field(default_factory=KeptLetters)
     committed: dict[int, tuple[int, str]] = field(default_factory=lambda: {0: (0, ""), 1: (0, "")})
     ready: list[int] = field(default_factory=list)
+    topic: StillTopic = field(default_factory=lambda: StillTopic(TOPIC_ID))
 
     def __post_init__(self) -> None:
         self.index = Index(f"sqlite:///{self.folder}/index.db")
@@ -88,6 +89,7 @@ class Desk:
             Runner(
                 consumer=consumer, source=Source(topic=TOPIC, topic_id=TOPIC_ID), crew=crew,
                 index=self.index, limits=limits, clock=clock, ready=self.ready.append,
+                watch=self.topic,
             ).run(stopping, stop_s)  # fmt: skip
         return consumer
 
@@ -246,6 +248,16 @@ def test_an_object_that_is_none_stops_the_sink(desk: Desk) -> None:
         desk.run(_give(0), until=lambda _d: False)
 
     assert stopped.value.reason == "container"
+
+
+def test_a_topic_that_was_made_anew_stops_the_sink(desk: Desk) -> None:
+    def remake(_consumer: Any) -> None:
+        desk.topic.id = "B" * 22
+
+    with pytest.raises(Permanent) as stopped:
+        desk.run(_give(0), remake, until=lambda _d: False)
+
+    assert stopped.value.reason == "no_topic"
 
 
 class _Problem:

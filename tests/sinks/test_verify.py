@@ -110,6 +110,15 @@ def test_an_object_that_was_exchanged_for_another_is_found(kept: Kept) -> None:
     ]  # fmt: skip
 
 
+def test_an_index_that_was_lost_is_found(kept: Kept) -> None:
+    kept.sql("DELETE FROM runs")
+    kept.sql("DELETE FROM objects")
+
+    assert _kinds(kept.verify()) == [
+        (Kind.UNCOVERED, 0, 29), (Kind.STRAY, 10, 10), (Kind.STRAY, 20, 20)
+    ]  # fmt: skip
+
+
 def test_a_hole_between_objects_is_found(kept: Kept) -> None:
     kept.sql("DELETE FROM runs WHERE object LIKE '%010.avro'")
     kept.sql("DELETE FROM objects WHERE first_offset = 10")

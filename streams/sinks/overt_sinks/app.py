@@ -1,12 +1,14 @@
 """Wiring: what `overt-sink run` is made of, and the order in which it starts and stops."""
 
+import contextlib
 import os
 import secrets
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from overt_schemas.clock import SystemClock
@@ -22,6 +24,7 @@ from overt_sinks.state import StateDir
 from overt_sinks.store import Store, open_store
 from overt_sinks.writer import Writer
 
+T = TypeVar("T")
 # A store and brokers that start beside the sink get this long to answer.
 _START_S = 10.0
 _AGAIN_S = 0.3
@@ -29,15 +32,20 @@ _AGAIN_S = 0.3
 _CLOSE_S = 0.8
 
 
+class Stopped(Exception):
+    """A signal came before the sink was up."""
+
+
 def run(config: Settings) -> None:
     """Sink until SIGTERM or SIGINT; raise what stops it."""
     stop = _Stop(config.sink.stop_s)
-    with StateDir(config.state_dir) as state:
+    with StateDir(config.state_dir) as state, contextlib.suppress(Stopped):
         telemetry.sink_started(config.sink.topic, config.sink.group)
         index = Index(config.index.url)
-        bucket = _patiently(lambda: checked_store(config))
-        _patiently(index.create)
-        topic_id = _patiently(lambda: brokers.topic_id(config.kafka, config.sink.topic))
+        bucket = _patiently(lambda: checked_store(config), stop)
+        _patiently(index.create, stop)
+        topic = brokers.Topic(config.kafka, config.sink.topic)
+        topic_id = _patiently(topic.id, stop)
         clock = SystemClock()
         letters = DeadLetters(lambda: brokers.open_producer(config.kafka), state.instance(), clock)
         writer = Writer(bucket, index, letters, clock)
@@ -51,6 +59,7 @@ def run(config: Settings) -> None:
             runner = Runner(
                 consumer=consumer, source=Source(topic=config.sink.topic, topic_id=topic_id),
                 crew=crew, index=index, limits=config.sink.limits(), clock=clock, ready=ready,
+                watch=topic,
             )  # fmt: skip
             try:
                 runner.run(stop.is_asked, max(0.2, config.sink.stop_s - _CLOSE_S))
@@ -92,6 +101,10 @@ class _Stop:
         """Whether a signal has come."""
         return self._asked.is_set()
 
+    def wait(self, timeout_s: float) -> bool:
+        """Whether a signal comes within that time."""
+        return self._asked.wait(timeout_s)
+
     def watch(self) -> None:
         """End the process if what follows takes too long; nothing is lost by that."""
         if self._watch is None:
@@ -114,7 +127,7 @@ def _give_up() -> None:
     os._exit(EXIT_TIMED_OUT)
 
 
-def _patiently(call: Any) -> Any:
+def _patiently(call: Callable[[], T], stop: _Stop) -> T:
     """Return what ``call`` returns, asking again for a while if nothing answers."""
     end = time.monotonic() + _START_S
     while True:
@@ -123,4 +136,5 @@ def _patiently(call: Any) -> Any:
         except Transient:
             if time.monotonic() > end:
                 raise
-            time.sleep(_AGAIN_S)
+        if stop.wait(_AGAIN_S):
+            raise Stopped

@@ -57,14 +57,10 @@ def chain_findings(rows: Sequence[Row]) -> list[Finding]:
 def commit_findings(
     rows: Mapping[Partition, Sequence[Row]], committed: Mapping[Partition, int]
 ) -> list[Finding]:
-    """Return what was committed and is in no object.
-
-    Where a partition has no object, whatever was committed is the offset it was told to begin at.
-    """
+    """Return what was committed and is in no object."""
     found = []
     for partition, offset in committed.items():
-        own = rows.get(partition, ())
-        covered = own[-1].last_offset + 1 if own else offset
+        covered = _end(rows, partition)
         if offset > covered:
             found.append(
                 Finding(
@@ -103,17 +99,22 @@ def stray_findings(
 ) -> tuple[list[Finding], int]:
     """Return objects that the index does not know, and how many are only pending."""
     found, pending = [], 0
+    known = {(p, row.first_offset) for p, own in rows.items() for row in own}
     for partition, first in names:
-        own = rows.get(partition, ())
-        if any(row.first_offset == first for row in own):
+        if (partition, first) in known:
             continue
-        if not own or first == own[-1].last_offset + 1:
+        if first == _end(rows, partition):
             pending += 1
         else:
             found.append(
                 Finding(kind=Kind.STRAY, partition=partition.number, first=first, last=first)
             )
     return found, pending
+
+
+def _end(rows: Mapping[Partition, Sequence[Row]], partition: Partition) -> int:
+    own = rows.get(partition, ())
+    return own[-1].last_offset + 1 if own else 0
 
 
 def _finding(kind: Kind, row: Row, first: int, last: int) -> Finding:

@@ -20,6 +20,7 @@ from overt_sinks.settings import Kafka, read_secret
 
 _ASK_S = 10.0
 _LOOK_S = 0.05
+_CHECK_NS = 10_000_000_000
 _NOT_ALLOWED = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -73,26 +74,58 @@ def open_producer(settings: Kafka) -> Producer:
     return Producer({**config, **timeout}, logger=telemetry.kafka_log())
 
 
-def topic_id(settings: Kafka, topic: str) -> str:
-    """Return the id that Kafka gave this incarnation of the topic."""
-    refused: list[Any] = []
+class Topic:
+    """One topic by name, asked for its id; a topic that was made anew has another."""
 
-    def told(error: Any) -> None:
+    def __init__(self, settings: Kafka, name: str) -> None:
+        self._name = name
+        self._refused: list[Any] = []
+        config = {**connection(settings), "error_cb": self._told}
+        self._admin = AdminClient(config, logger=telemetry.kafka_log())
+        self._asked: Any = None
+        self._look_at = 0
+
+    def id(self) -> str:
+        """Return the id, as Kafka prints it."""
+        answer = self._ask()
+        # A refused log-in is told aside; the question itself would only time out.
+        while not answer.done() and not self._refused:
+            self._admin.poll(_LOOK_S)
+        if self._refused:
+            raise translated(self._refused[0])
+        return self._read(answer)
+
+    def check(self, expected: str, now: int) -> None:
+        """Ask now and then, without waiting, whether the topic is still the same.
+
+        Raises:
+            Permanent: it is another: what is read now belongs to another chain.
+        """
+        self._admin.poll(0)
+        if self._asked is None and now >= self._look_at:
+            self._asked, self._look_at = self._ask(), now + _CHECK_NS
+        if self._asked is None or not self._asked.done():
+            return
+        answer, self._asked = self._asked, None
+        try:
+            found = self._read(answer)
+        except Transient:
+            return
+        if found != expected:
+            raise Permanent("the topic was made anew: start the sink again", reason="no_topic")
+
+    def _ask(self) -> Any:
+        return self._admin.describe_topics(Topics([self._name]), request_timeout=_ASK_S)[self._name]
+
+    def _read(self, answer: Any) -> str:
+        try:
+            return topic_uuid(str(answer.result().topic_id))
+        except KafkaException as exc:
+            raise translated(exc.args[0]) from exc
+
+    def _told(self, error: Any) -> None:
         if error.code() in _NOT_ALLOWED:
-            refused.append(error)
-
-    config = {**connection(settings), "error_cb": told}
-    admin = AdminClient(config, logger=telemetry.kafka_log())
-    answer = admin.describe_topics(Topics([topic]), request_timeout=_ASK_S)[topic]
-    # A refused log-in is told aside; the question itself would only time out.
-    while not answer.done() and not refused:
-        admin.poll(_LOOK_S)
-    if refused:
-        raise translated(refused[0])
-    try:
-        return topic_uuid(str(answer.result().topic_id))
-    except KafkaException as exc:
-        raise translated(exc.args[0]) from exc
+            self._refused.append(error)
 
 
 def committed(settings: Kafka, group: str, topic: str) -> Mapping[Partition, int]:
@@ -100,7 +133,7 @@ def committed(settings: Kafka, group: str, topic: str) -> Mapping[Partition, int
     config = client.consumer(connection(settings), group)
     consumer = Consumer(config, logger=telemetry.kafka_log())  # it never subscribes
     try:
-        where = topic_id(settings, topic)
+        where = Topic(settings, topic).id()
         numbers = consumer.list_topics(topic, timeout=_ASK_S).topics[topic].partitions
         answers = consumer.committed([TopicPartition(topic, n) for n in numbers], timeout=_ASK_S)
     except KafkaException as exc:

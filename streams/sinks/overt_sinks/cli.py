@@ -1,6 +1,7 @@
 """`overt-sink`: run a sink, or verify what it stored. An error is one line on stderr."""
 
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -9,7 +10,6 @@ import typer
 from overt_schemas.errors import (
     EXIT_FAILURE,
     EXIT_FINDING,
-    EXIT_INTERRUPTED,
     EXIT_NOT_AUTHORISED,
     EXIT_PARTIAL,
     EXIT_USAGE,
@@ -19,7 +19,10 @@ from overt_sinks import telemetry
 from overt_sinks.report import as_json, as_text
 from overt_sinks.settings import load
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__)
+# Tracebacks of the command line's library would show local variables: sealed content among them.
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__
+)
 Config = Annotated[Path, typer.Option("--config", help="The sink's settings: a TOML file, 0600.")]
 
 _CODES = {
@@ -58,8 +61,11 @@ def run(config: Config) -> None:
     except OvertError as exc:
         telemetry.sink_failed(exc.reason)
         _fail(exc)
-    except KeyboardInterrupt:
-        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except Exception as exc:
+        place = traceback.extract_tb(exc.__traceback__)[-1]
+        telemetry.sink_broke(type(exc).__name__, Path(place.filename).name, place.lineno or 0)
+        sys.stderr.write("overt-sink: broke, see the line above; report it, and start it again\n")
+        raise typer.Exit(EXIT_FAILURE) from None
 
 
 @app.command()

@@ -7,7 +7,7 @@ when it is revoked: whoever gets it reads on from where the chain ends.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from overt_schemas.clock import Clock
 from overt_schemas.errors import OvertError
@@ -37,6 +37,14 @@ class Source:
         return Partition(topic=self.topic, topic_id=self.topic_id, number=number)
 
 
+class Watch(Protocol):
+    """Tells when the topic is another; ``brokers.Topic`` does."""
+
+    def check(self, expected: str, now: int) -> None:
+        """Raise if the topic's id is not the expected one; never wait."""
+        ...
+
+
 @dataclass(slots=True, kw_only=True)
 class Runner:
     """One consumer of one topic; ``ready`` is called once, when partitions are assigned."""
@@ -48,6 +56,7 @@ class Runner:
     limits: Limits
     clock: Clock
     ready: Callable[[int], None]
+    watch: Watch
     _desk: Desk = field(init=False)
     _tenure: Tenure = field(init=False, default_factory=Tenure)
     _failure: OvertError | None = field(init=False, default=None)
@@ -68,6 +77,7 @@ class Runner:
         self._finish(self.clock.boot_ns() + round(stop_s * 1e9))
 
     def _turn(self) -> None:
+        self.watch.check(self.source.topic_id, self.clock.boot_ns())
         messages = self.consumer.consume(_POLL_RECORDS, self._poll_s())
         if self._failure is not None:
             raise self._failure

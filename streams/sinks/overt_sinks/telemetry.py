@@ -96,6 +96,10 @@ def sink_failed(reason: str) -> None:
     _warn("sink_failed", reason=reason)
 
 
+def sink_broke(kind: str, file: str, line: int) -> None:
+    _warn("sink_broke", kind=kind, file=file, line=line)
+
+
 def stop_overran() -> None:
     _warn("stop_overran")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from confluent_kafka import TopicPartition
 
+from overt_schemas.errors import Permanent
 from overt_sinks.container import Object
 from overt_sinks.naming import Partition
 from overt_sinks.taken import Taken
@@ -46,6 +47,19 @@ class KeptLetters:
         if letters and self.failing:
             raise self.failing.pop(0)
         self.sent += letters
+
+
+@dataclass(slots=True)
+class StillTopic:
+    """A topic that stays the same until it is given another id."""
+
+    id: str
+
+    def check(self, expected: str, now: int) -> None:
+        """Raise if it is another."""
+        del now
+        if self.id != expected:
+            raise Permanent("the topic was made anew", reason="no_topic")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

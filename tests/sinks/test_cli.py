@@ -1,0 +1,62 @@
+"""The command line: one line for each failure, and the code of the product's table."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from typer.testing import CliRunner
+
+from overt_schemas.errors import Malformed, OvertError, Refused, Transient
+from overt_sinks import cli
+from tests.sinks.test_settings import GOOD, write
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (Refused("x", reason="settings"), 2),
+        (Refused("x", reason="store_refused"), 4),
+        (Refused("x", reason="kafka_refused"), 4),
+        (Refused("x", reason="create_only"), 3),
+        (Refused("x", reason="side_door"), 3),
+        (Malformed("x", reason="object_hash"), 3),
+        (Refused("x", reason="no_offset"), 5),
+        (Transient("x", reason="kafka"), 1),
+    ],
+    ids=lambda value: value.reason if isinstance(value, OvertError) else str(value),
+)
+def test_each_failure_has_its_code(error: OvertError, code: int) -> None:
+    assert cli.exit_code(error) == code
+
+
+@pytest.mark.parametrize("command", ["run", "verify"])
+def test_settings_that_are_wrong_are_one_line_and_usage(tmp_path: Path, command: str) -> None:
+    config = write(tmp_path, f"{GOOD}surprise = 1\n")
+
+    done = CliRunner().invoke(cli.app, [command, "--config", str(config)])
+
+    assert done.exit_code == 2
+    assert done.stderr.splitlines()[-1].startswith("overt-sink: settings.toml: index.surprise: ")
+
+
+def test_a_fault_of_our_own_is_told_by_its_place_and_shows_no_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_config: object) -> None:
+        secret = "captured"
+        raise ZeroDivisionError(secret)
+
+    monkeypatch.setattr("overt_sinks.app.run", broken)
+
+    done = CliRunner().invoke(cli.app, ["run", "--config", str(write(tmp_path, GOOD))])
+
+    assert done.exit_code == 1
+    assert "captured" not in done.output
+    assert "sink_broke" in done.output
