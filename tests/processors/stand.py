@@ -18,9 +18,10 @@ from typing import Any
 
 import tomli_w
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from overt_ops.devstack import DEMO, Running, Stack
-from overt_schemas import client, codec
+from overt_schemas import client, codec, hpke
 from overt_schemas.ids import Stream, new_id
 from overt_schemas.records import Device, Person, SealSpan, Signed
 from overt_schemas.signing import ROOT, SigningKey
@@ -78,8 +79,13 @@ class Stand:
     running: Running
     world: World
     folder: Path
+    twin: TwinAuthority
     devices: list[ScriptedDevice] = field(default_factory=list)
     workers: list[Worker] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # Kept, because what an admin client was asked is forgotten with the client.
+        self.admin = AdminClient(self.running.admin())
 
     def producer(self) -> Producer:
         """Return a producer that may do everything."""
@@ -130,6 +136,27 @@ class Stand:
     def _put(self, producer: Producer, topic: str, key: bytes, record: Device | Person) -> None:
         signed = self.world.authority.sign_record(record)
         producer.produce(topic, codec.encode(signed), key, partition=0)
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        """Write one record as it is given."""
+        producer = self.producer()
+        producer.produce(topic, value, key)
+        assert producer.flush(20) == 0
+
+    def new_epoch(self) -> None:
+        """Let the processors' next epoch begin: the key set names its key, the twin has it."""
+        world = self.world
+        world.scripted.processor = hpke.PrivateKey.generate()
+        world.scripted.processor_key = "seal-2"
+        world.key_set_version += 1
+        self.send(CONTROL, b"keyset", codec.encode(world.key_set()))
+
+    def run(self, command: list[str]) -> "subprocess.CompletedProcess[str]":
+        """Run one of the product's commands to its end."""
+        program = str(Path(sys.executable).parent / command[0])
+        return subprocess.run(
+            [program, *command[1:]], capture_output=True, text=True, check=False, timeout=60
+        )
 
     def start(self, stream: Stream = Stream.INPUT, name: str = "a", **extra: Any) -> Worker:
         """Start a worker with its own state directory; returns at once."""
@@ -191,9 +218,14 @@ class Stand:
         return sorted(rows, key=lambda row: (row.partition(), row.offset()))
 
     def close(self) -> None:
-        """End all workers that still run."""
+        """End all workers that still run, in good order where they obey."""
         for worker in self.workers:
             if worker.process.poll() is None:
+                worker.process.terminate()
+        for worker in self.workers:
+            try:
+                worker.process.wait(8)
+            except subprocess.TimeoutExpired:
                 with contextlib.suppress(IndexError, ProcessLookupError):
                     os.kill(worker.child(), signal.SIGKILL)
                 worker.process.kill()
@@ -215,7 +247,7 @@ def stand(folder: Path) -> Iterator[Stand]:
             client_ca=layout.client_ca, port=running.ports["authority"],
         )  # fmt: skip
         with twin:
-            ready = Stand(running=running, world=world, folder=folder)
+            ready = Stand(running=running, world=world, folder=folder, twin=twin)
             try:
                 yield ready
             finally:

@@ -90,6 +90,7 @@ class World:
     person_key: hpke.PrivateKey = field(default_factory=hpke.PrivateKey.generate)
     scripted: ScriptedDevice = field(default_factory=ScriptedDevice)
     offset: int = 0
+    key_set_version: int = 1
 
     def __post_init__(self) -> None:
         self.policy_record = Policy(
@@ -149,7 +150,7 @@ class World:
             KeyCert(key_id=i, role=r, public=p, not_before_ms=0, not_after_ms=FOR_EVER_MS)
             for i, r, p in public
         )
-        return self.root.sign_record(KeySet(version=1, certs=certs))
+        return self.root.sign_record(KeySet(version=self.key_set_version, certs=certs))
 
     def news(self) -> list[Signed]:
         """Return all registry records, signed."""
