@@ -14,6 +14,7 @@ Nothing in it opens anything: content is sealed to the processors, and only sums
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 from overt_schemas.errors import Permanent, Transient
@@ -73,7 +74,7 @@ def connect_wal(path: Path, ddl: str) -> sqlite3.Connection:
         db = sqlite3.connect(
             path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
         )
-        db.execute("PRAGMA journal_mode=WAL")
+        _enter_wal(db)
         db.execute("PRAGMA synchronous=NORMAL")
         db.executescript(ddl)
     except sqlite3.Error as exc:
@@ -81,6 +82,21 @@ def connect_wal(path: Path, ddl: str) -> sqlite3.Connection:
     except OSError as exc:
         raise Permanent(f"{path.name} cannot be opened: {exc.strerror}", reason="spool") from exc
     return db
+
+
+def _enter_wal(db: sqlite3.Connection) -> None:
+    # SQLite's own patience does not cover this switch: while the other process makes it, the answer
+    # is "locked" at once. Both start at the same moment on a new machine.
+    deadline_s = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as exc:
+            if exc.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() >= deadline_s:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def translated(exc: sqlite3.Error) -> Permanent | Transient:
