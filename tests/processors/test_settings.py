@@ -1,9 +1,9 @@
 """Settings that are wrong are told in one line that says what to do."""
 
+import json
 from pathlib import Path
 
 import pytest
-import tomli_w
 
 from overt_processors.settings import Settings, load
 from overt_schemas.errors import Permanent
@@ -25,11 +25,21 @@ def values(folder: Path) -> dict[str, object]:
     }  # fmt: skip
 
 
+def toml(given: dict[str, object]) -> str:
+    """Return values as TOML; JSON's scalars are TOML's, and tables come last."""
+    plain = {key: value for key, value in given.items() if not isinstance(value, dict)}
+    tables = {key: value for key, value in given.items() if isinstance(value, dict)}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
+    for name, table in tables.items():
+        lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items())]
+    return "\n".join(lines)
+
+
 def write(folder: Path, given: dict[str, object], mode: int = 0o600) -> Path:
     path = folder / "settings.toml"
     path.touch(mode)
     path.chmod(mode)
-    path.write_text(tomli_w.dumps(given))
+    path.write_text(toml(given))
     return path
 
 

@@ -92,6 +92,31 @@ def test_a_stop_takes_five_seconds_at_most(tmp_path: Path, worker: str) -> None:
     assert time.monotonic() - started[0] < 5.0
 
 
+def test_a_stop_breaks_off_a_preflight_that_waits_for_brokers(tmp_path: Path) -> None:
+    boss = supervisor(tmp_path, "sys.exit(2)")
+    waiting = threading.Event()
+
+    def preflight() -> None:
+        waiting.set()
+        threading.Event().wait(60)
+
+    def stop_when_waiting() -> None:
+        waiting.wait(10)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    boss.preflight = preflight
+    threading.Thread(target=stop_when_waiting).start()
+    before, started_s = signal.getsignal(signal.SIGTERM), time.monotonic()
+    try:
+        code = boss.run()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert code == 0
+    assert starts(tmp_path) == 0
+    assert time.monotonic() - started_s < 5.0
+
+
 def test_the_ready_file_goes_when_the_worker_goes(tmp_path: Path) -> None:
     boss = supervisor(tmp_path, f"open({str(tmp_path / 'ready')!r}, 'w')\nsys.exit(2)")
 

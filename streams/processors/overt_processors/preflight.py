@@ -35,6 +35,7 @@ from overt_schemas.signing import SigningKey
 from overt_schemas.topics import CATALOGUE, PART
 
 _TIMEOUT_S = 10.0
+_FLUSH_S = 3.0  # librdkafka cannot be interrupted here, and a stop takes five seconds at most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,7 @@ class Group:
                 partition=hole.partition,
                 on_delivery=lambda error, _message: failures.append(error) if error else None,
             )  # fmt: skip
-        if producer.flush(_TIMEOUT_S) or failures:
+        if producer.flush(_FLUSH_S) or failures:
             raise Transient("notices were not taken", reason="notice_failed")
 
 

@@ -29,6 +29,10 @@ _LOOK_S = 0.25  # how soon a stop is seen
 _HEALTHY_S = 60.0  # a worker that lived so long is forgiven its earlier falls
 
 
+class _StoppedError(Exception):
+    """A signal came while the pre-flight was waiting for somebody."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Supervisor:
     """One worker and its restarts.
@@ -44,6 +48,7 @@ class Supervisor:
     ready: Path
     _stop: threading.Event = field(default_factory=threading.Event)
     _child: "subprocess.Popen[bytes] | None" = None
+    _may_break_off: bool = False
 
     def run(self) -> int:
         """Work until told to stop; returns the exit code.
@@ -57,7 +62,9 @@ class Supervisor:
         try:
             while not self._stop.is_set():
                 try:
-                    self.preflight()
+                    self._check()
+                except _StoppedError:
+                    return EXIT_OK
                 except Transient as exc:
                     wait_s, backoff = backoff.next()
                     telemetry.preflight_delayed(exc.reason, wait_s)
@@ -78,6 +85,15 @@ class Supervisor:
         finally:
             self.ready.unlink(missing_ok=True)
         return EXIT_OK
+
+    def _check(self) -> None:
+        """Run the pre-flight, which may wait long for brokers and breaks off when told to stop."""
+        try:
+            self._may_break_off = True
+            if not self._stop.is_set():
+                self.preflight()
+        finally:
+            self._may_break_off = False
 
     def _work(self, attempt: int) -> int:
         """Run one worker to its end."""
@@ -104,6 +120,9 @@ class Supervisor:
         self._stop.set()
         if self._child is not None:
             self._child.terminate()
+        if self._may_break_off:
+            self._may_break_off = False
+            raise _StoppedError
 
 
 def worker_command(stream: str, config: Path, instance: str) -> list[str]:

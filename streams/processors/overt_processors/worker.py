@@ -37,7 +37,9 @@ from overt_schemas.errors import (
 from overt_schemas.ids import Stream
 
 _STOP_S = 3.0  # the whole stop has five; what has not been committed by then is read again
-_SUMMARY_S = 30.0
+_SUMMARY_S = 60.0
+# A rebalance lasts as long as the slowest member takes to join again; twice the longest session.
+_REBALANCE_S = 60.0
 
 
 def main() -> None:
@@ -134,12 +136,16 @@ async def _leave(app: "faust.App") -> None:  # type: ignore[name-defined] # noqa
 async def _watch(app: "faust.App", refiner: Refiner, interval_s: float) -> None:  # type: ignore[name-defined] # noqa: F821
     """End the process when commits stand still; count aloud now and then."""
     watch, told_s = Watch(interval_s=interval_s), time.monotonic()
+    settled_s = told_s
     while True:
         await asyncio.sleep(interval_s)
         now_s = time.monotonic()
         if app.rebalancing:
             watch = Watch(interval_s=interval_s)
+            if now_s - settled_s > _REBALANCE_S:
+                die(EXIT_JUMPED, "rebalance_stands_still")
             continue
+        settled_s = now_s
         committed = dict(app.consumer._committed_offset)
         watch, late = watch.step(refiner.acknowledger.processed(), committed, now_s)
         if late is not None:
