@@ -1,37 +1,36 @@
 """Every store a sink may be given keeps the same words: memory, a folder, SeaweedFS for real."""
 
+import base64
+import hashlib
 import secrets
-from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import obstore.store
 import pytest
 
+from overt_ops.devstack import Running
+from overt_ops.devstack.handouts import Handouts
+from overt_ops.devstack.tuning import Tuning
 from overt_schemas.errors import Refused, Transient
 from overt_sinks import probe, settings
 from overt_sinks.app import checked_store
 from overt_sinks.doors import FolderDoors, S3Doors
 from overt_sinks.settings import Settings
+from overt_sinks.sigv4 import signed_put
 from overt_sinks.store import AlreadyExists, Keys, Listed, NotFound, Store, open_store
-from tests.sinks.servers import running
-
-Make = Callable[[], Store]
 
 
-def _sink() -> Settings:
-    """Return the sink's settings as the stack hands them out."""
-    from overt_ops.devstack.handouts import Handouts
-    from overt_ops.devstack.tuning import Tuning
-
-    stack = running()
-    handouts = Handouts(layout=stack.layout, ports=stack.ports, tuning=Tuning())
-    handouts.write_sink()
+@pytest.fixture
+def sink(stack: Running) -> Settings:
+    """The sink's settings as the stack hands them out."""
+    Handouts(layout=stack.layout, ports=stack.ports, tuning=Tuning()).write_sink()
     return settings.load(stack.settings("sink"))
 
 
-def _seaweed() -> Store:
-    store = _sink().store
-    return open_store(store.url, store.hot, settings.store_keys(store))
+def _opened(config: Settings) -> Store:
+    return open_store(config.store.url, config.store.hot, settings.store_keys(config.store))
 
 
 @pytest.fixture(
@@ -48,7 +47,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
         case "folder":
             return open_store(f"file://{tmp_path}", "hot", None)
         case _:
-            return _seaweed()
+            return _opened(request.getfixturevalue("sink"))
 
 
 @pytest.fixture
@@ -118,19 +117,17 @@ def test_a_folder_passes_the_probe(tmp_path: Path) -> None:
 
 @pytest.mark.stack
 @pytest.mark.timeout(300)
-def test_seaweed_passes_the_probe_with_two_identities() -> None:
-    config = _sink()
+def test_seaweed_passes_the_probe_with_two_identities(sink: Settings) -> None:
+    checked_store(sink)
 
-    checked_store(config)
-
-    assert config.store.second_access_key_file is not None
-    assert config.store.filer_probe_url
+    assert sink.store.second_access_key_file is not None
+    assert sink.store.filer_probe_url
 
 
 @pytest.mark.stack
 @pytest.mark.timeout(300)
-def test_seaweed_refuses_an_identity_that_is_none() -> None:
-    store = _sink().store
+def test_seaweed_refuses_an_identity_that_is_none(sink: Settings) -> None:
+    store = sink.store
     stranger = open_store(store.url, store.hot, Keys(access="NOBODY", secret="nothing"))
 
     with pytest.raises(Refused) as refused:
@@ -141,8 +138,8 @@ def test_seaweed_refuses_an_identity_that_is_none() -> None:
 
 @pytest.mark.stack
 @pytest.mark.timeout(300)
-def test_the_sink_cannot_write_to_other_tiers() -> None:
-    store = _sink().store
+def test_the_sink_cannot_write_to_other_tiers(sink: Settings) -> None:
+    store = sink.store
     warm = open_store(store.url, store.warm, settings.store_keys(store))
 
     with pytest.raises(Refused):
@@ -151,16 +148,10 @@ def test_the_sink_cannot_write_to_other_tiers() -> None:
 
 @pytest.mark.stack
 @pytest.mark.timeout(300)
-def test_a_wrong_checksum_is_refused_for_the_checksum_and_a_right_one_is_not() -> None:
-    import base64
-    import hashlib
-    from datetime import UTC, datetime
-
-    import httpx
-
-    from overt_sinks.sigv4 import signed_put
-
-    store = _sink().store
+def test_a_wrong_checksum_is_refused_for_the_checksum_and_a_right_one_is_not(
+    sink: Settings,
+) -> None:
+    store = sink.store
     keys = settings.store_keys(store)
     assert keys is not None
     right = base64.b64encode(hashlib.sha256(b"body").digest()).decode()
@@ -177,7 +168,7 @@ def test_a_wrong_checksum_is_refused_for_the_checksum_and_a_right_one_is_not() -
     doors = S3Doors(store.url, store.hot, keys, "")
     assert not doors.takes_wrong_checksum(f"{name}-wrong")
     with pytest.raises(NotFound):
-        _seaweed().read(f"{name}-wrong")
+        _opened(sink).read(f"{name}-wrong")
 
 
 def test_a_store_that_is_away_is_tried_again_later() -> None:

@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from overt_ops.devstack import Running
+from overt_ops.devstack import DEMO, Running, Stack
 from overt_ops.devstack.handouts import Handouts
 from overt_ops.devstack.tuning import Tuning
 from overt_schemas import client, codec, topics
@@ -24,7 +24,6 @@ from overt_sinks.index import Index
 from overt_sinks.naming import parse_object, topic_folder
 from overt_sinks.store import Store, open_store
 from tests.sinks.made import Segments
-from tests.sinks.servers import running
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 PROGRAM = str(Path(sys.executable).with_name("overt-sink"))
@@ -32,8 +31,14 @@ Sent = dict[tuple[int, int], bytes]
 
 
 @pytest.fixture(scope="module")
-def stack() -> Running:
-    return running()
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Servers of its own: these tests count whole topics, and kill who works on them."""
+    state = tmp_path_factory.mktemp("sinks") / "state"
+    up = Stack.up(state, services=(), tuning=DEMO)
+    try:
+        yield up
+    finally:
+        up.down()
 
 
 @pytest.fixture(scope="module")
