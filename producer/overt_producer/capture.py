@@ -34,6 +34,7 @@ def run(
         Permanent: capture ended and why, in one line.
     """
     harden()
+    home.enrolled()
     with Lock(home):
         desk = open_desk()
         endpoint = Endpoint(home, desk, readings.now)

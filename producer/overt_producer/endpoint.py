@@ -38,7 +38,7 @@ Clock = Callable[[], Now]
 
 @dataclass(slots=True)
 class _Due:
-    """Wall-clock times at which periodic things happen next."""
+    """Monotonic times, in microseconds, at which periodic things happen next."""
 
     presence: int = 0
     disk: int = 0
@@ -148,8 +148,8 @@ class Endpoint:
     # -- capture
 
     def _wanted(self, now: Now) -> Gate:
-        if now.wall_us >= self._due.disk:
-            self._due.disk = now.wall_us + DISK_US
+        if now.mono_us >= self._due.disk:
+            self._due.disk = now.mono_us + DISK_US
             _require_room(self.home)
         gate = self.authority.gate(now)
         if isinstance(gate, Permit) and not self._is_visible(now):
@@ -194,13 +194,15 @@ class Endpoint:
             case Closed() if was:
                 telemetry.gate_closed(gate.reason, gate.ended)
                 self._stopped_ms = now.wall_ms
+                # The presence record acknowledges the stop: what is spooled must be safe by then.
+                self.spool.checkpoint()
             case _:
-                if now.wall_us < self._due.presence:
+                if now.mono_us < self._due.presence:
                     return
         self._say_presence(now)
 
     def _say_presence(self, now: Now) -> None:
-        self._due.presence = now.wall_us + PRESENCE_US
+        self._due.presence = now.mono_us + PRESENCE_US
         record = Presence(
             device=self._enrolled.device_id, boot=self.boot, number=self._presence_number,
             at_ms=now.wall_ms, capturing=self.is_capturing, beacon=max(self.authority.highest, 0),
@@ -211,9 +213,9 @@ class Endpoint:
         self.spool.say("presence", self.boot, signed(record, self._signer), now.wall_ms)
 
     def _enforce(self, gate: Gate, now: Now) -> None:
-        if not isinstance(gate, Permit) or now.wall_us < self._due.quota:
+        if not isinstance(gate, Permit) or now.mono_us < self._due.quota:
             return
-        self._due.quota = now.wall_us + QUOTA_US
+        self._due.quota = now.mono_us + QUOTA_US
         store = Store(age_h=gate.rules.spool_age_h, cap_bytes=gate.rules.spool_bytes)
         for reason, count in self.spool.enforce(store, now.wall_ms).items():
             telemetry.content_dropped(reason, count)

@@ -19,6 +19,7 @@ STEP_TOLERANCE_US = 2_000_000
 SUSPEND_TOLERANCE_US = 1_000_000
 # A beacon from the future means that one of both clocks is wrong; a second or two is skew.
 FUTURE_TOLERANCE_MS = 10_000
+GRAIN_US = 100_000
 
 NO_LEASE = Closed(reason="lease", ended="lease")
 PAUSED = Closed(reason="pause", ended="pause")
@@ -115,6 +116,8 @@ def ends_us(lease: Lease, now: Now) -> int:
     if lease.beacon is None:
         return 0
     by_boot_us = now.wall_us + (lease.deadline_ns - now.boot_ns) // 1000
+    # Two clocks are never read at the very same moment: without this the end would move each tick.
+    by_boot_us -= by_boot_us % GRAIN_US
     return min(lease.beacon.valid_until_ms * 1000, by_boot_us)
 
 

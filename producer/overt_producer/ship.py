@@ -74,8 +74,8 @@ class Ship:
             self._certificates = self._errands.certificates
             self._publisher.reconnect("certificate")
             self._fleet.close()
-        self._publisher.pump()
-        self._fleet.poll(POLL_S)
+        self._publisher.pump(POLL_S)
+        self._fleet.poll(0.0)
 
     def _may_publish(self, consent: str) -> bool:
         if consent in self._registered:

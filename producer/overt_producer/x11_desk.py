@@ -1,5 +1,7 @@
 """The desk of a real person: X11 sources, the badge, the consent prompt. Imported late."""
 
+from contextlib import suppress
+
 from overt_producer.consent import AGREED, REFUSED
 from overt_producer.desk import Indicator, Reply
 from overt_producer.presence.badge import Badge, State
@@ -52,7 +54,9 @@ class VerifiedBadge:
     def hide(self) -> None:
         """Say that nothing is recorded."""
         self._watch = None
-        self._badge.show(State.PAUSED)
+        # A display that went away shows nothing any more, and nothing is recorded from it.
+        with suppress(IndicatorLost):
+            self._badge.show(State.PAUSED)
 
     def close(self) -> None:
         """Take it down."""

@@ -5,6 +5,7 @@ of the beacons only the newest few. Rows are verified here as well, so that nois
 push the truth off the board; capture verifies again and trusts no one.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,8 @@ from overt_schemas.records import Beacon, Policy, Signed
 from overt_schemas.signing import Keyring
 
 LATEST_BEACONS = 20
-WATERMARK_S = 5.0
+WATERMARK_S = 1.0
+RETRY_S = 2.0
 # A client with a group id looks for a coordinator even if it only assigns; endpoints have no
 # group and need none (facts/kafka.md: no group right is needed to read with assign).
 _HARMLESS = (KafkaError._PARTITION_EOF, KafkaError.GROUP_AUTHORIZATION_FAILED)
@@ -35,18 +37,21 @@ class Fleet:
         self._connection = connection
         self._keyring = Keyring(root=root)
         self._consumer: Any = None
-        self._kept: list[Message] = []
+        self._not_before_s = 0.0
         self._is_away = False
         for value in board.read(KEYSET):
             self._accept_keys(value)
 
     def poll(self, timeout_s: float, limit: int = 100) -> int:
         """Take in what has come and return how many records that were."""
+        if time.monotonic() < self._not_before_s:
+            return 0
         try:
             consumer = self._open()
             messages = consumer.consume(limit, timeout_s)
         except KafkaException as exc:
             self._away(exc.args[0])
+            self._not_before_s = time.monotonic() + RETRY_S
             return 0
         count = 0
         for message in messages:

@@ -84,7 +84,8 @@ def due(state: State, activity: Activity, horizon_us: int) -> Due | None:
     closing_us, why = gate.closing(state.gates, activity.permit, max(start, activity.start_us))
     idle_us = last_input(activity, state.held, start + SECOND_US) + _idle_gap_us(activity)
     end_us, ended = (idle_us, IDLE) if idle_us < closing_us else (closing_us, why)
-    if end_us < start + SECOND_US:
+    # An end on the boundary belongs to the second before it: no final batch is empty of time.
+    if end_us <= start + SECOND_US:
         if horizon_us < end_us:
             return None
         return Due(start_us=start, until_us=end_us, ended=ended)
