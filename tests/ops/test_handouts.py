@@ -108,7 +108,7 @@ def test_every_listener_of_the_broker_is_tls() -> None:
 
 
 def test_the_store_runs_without_http_telemetry_or_other_gateways() -> None:
-    argv = seaweed.service(Layout(state=Path("/s")), PORTS, DECLARED.buckets).argv
+    argv = seaweed.service(Layout(state=Path("/s")), PORTS).argv
 
     for option in ("-disableHttp=true", "-master.telemetry=false", "-webdav=false"):
         assert option in argv

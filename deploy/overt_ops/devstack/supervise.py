@@ -1,9 +1,10 @@
 """The supervisor: one small process that starts, watches and stops all others.
 
 ``python -m overt_ops.devstack.supervise STATE`` detaches itself (own session, no terminal), reads
-``run/table.json``, starts stage 0 and waits for requests: ``status``, ``start`` and ``restart``
-with names, ``shutdown``. ``start`` reads the table again, so services can be added to a running
-stack. SIGTERM means ``shutdown``. It holds no secret and imports no client library.
+``run/table.json``, starts stage 0 and waits for requests: ``status``, ``start``, ``stop`` and
+``restart`` with names, ``shutdown``. ``start`` reads the table again, so services can be added to a
+running stack. SIGTERM means ``shutdown``, and so does a state directory that was removed or taken
+over. It holds no secret and imports no client library.
 
 One thread, one loop: children (SIGCHLD), requests (unix socket), probes and time.
 """
@@ -120,10 +121,20 @@ class Supervisor:
             if unit.phase is Phase.STARTING and name in self._children:
                 self._probe(unit)
             self._tell(name, Tick())
+        if not self.is_ours():
+            self._leaving = True
         if self._leaving:
             for name in next_to_stop(self._units.values()):
                 if self._units[name].phase is not Phase.STOPPING:
                     self._tell(name, Stop())
+
+    def is_ours(self) -> bool:
+        """Whether the state directory still is this supervisor's: not removed, not taken over."""
+        try:
+            info = json.loads((self._layout.run / "supervisor.json").read_text())
+        except (OSError, ValueError):
+            return False
+        return bool(info["pid"] == os.getpid())
 
     def _probe(self, unit: Unit) -> None:
         probe = unit.service.probe
@@ -258,12 +269,14 @@ def main() -> None:
     private_dir(layout.run)
     # A unix socket's name is at most 100 bytes or so, and a state directory may be deep.
     sockets = Path(tempfile.mkdtemp(prefix="overt-"))
+    supervisor = Supervisor(layout, sockets)
     try:
-        Supervisor(layout, sockets).run()
+        supervisor.run()
     finally:
         shutil.rmtree(sockets, ignore_errors=True)
-        (layout.run / "supervisor.json").unlink(missing_ok=True)
-        (layout.run / "processes.json").unlink(missing_ok=True)
+        if supervisor.is_ours():
+            (layout.run / "supervisor.json").unlink(missing_ok=True)
+            (layout.run / "processes.json").unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

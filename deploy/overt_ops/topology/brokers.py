@@ -70,6 +70,8 @@ _SETTLING = frozenset(
         KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.OFFSET_NOT_AVAILABLE,
         KafkaError.REQUEST_TIMED_OUT,
+        KafkaError._NOENT,  # "no leaders found"
+        KafkaError._UNKNOWN_PARTITION,
     }
 )
 # Passwords are 32 random bytes: stretching guards weak ones only, and costs at every connection.
