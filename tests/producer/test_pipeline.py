@@ -34,6 +34,17 @@ def test_every_second_of_an_activity_is_a_batch_of_each_stream_also_when_nothing
     assert not any(b.final for b in day.inputs)
 
 
+def test_the_first_batch_tells_of_no_time_before_its_activity() -> None:
+    day = Day()
+
+    day.tick(1000)
+    day.tick(1700, key(1650), key(1690))
+    day.until(4400, begin_ms=1800)
+
+    # A consent given in the same second, 300 ms before, covers it.
+    assert [b.start_us - ZERO_US for b in day.inputs[:2]] == [1_650_000, 2_000_000]
+
+
 def test_an_idle_gap_ends_the_activity_and_the_next_input_begins_another() -> None:
     day = Day()
 

@@ -110,8 +110,10 @@ def _input(
         next_seq=state.next_seq, prev_seq=activity.prev_seq,
         prev_event_us=activity.prev_event_us, frame_actions=state.frame_actions,
     )  # fmt: skip
+    # The second may have begun before the activity did, and with it before there was a consent.
+    start_us = max(cut.due.start_us, activity.start_us)
     records = batching.input_batches(
-        cut.due.start_us, cut.bounds, carried, admitted, contexts, missing
+        start_us, cut.bounds, carried, admitted, contexts, missing
     )
     lane, batches = _numbered(lane, Stream.INPUT, cut.permit, records)
     after = replace(activity, context=last)
