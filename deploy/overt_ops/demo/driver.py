@@ -83,6 +83,23 @@ class Driver:
         inside = window.query_tree().children
         return [w for w in inside if w.get_attributes().map_state == X.IsViewable]
 
+    def is_managed(self) -> bool:
+        """Whether a window manager is at work: early windows get neither frame nor focus."""
+        check = self._display.intern_atom("_NET_SUPPORTING_WM_CHECK")
+        found = self._display.screen().root.get_full_property(check, X.AnyPropertyType)
+        return found is not None
+
+    def has_focus(self, window: Window) -> bool:
+        """Whether the window manager says that this window, or one inside it, is the active one."""
+        active = self._display.intern_atom("_NET_ACTIVE_WINDOW")
+        found = self._display.screen().root.get_full_property(active, X.AnyPropertyType)
+        return found is not None and self._is_inside(int(found.value[0]), window)
+
+    def _is_inside(self, number: int, window: Window) -> bool:
+        if number == window.id:
+            return True
+        return any(self._is_inside(number, child) for child in window.query_tree().children)
+
     def centre(self, window: Window) -> tuple[int, int]:
         """Return the centre of a window in root coordinates."""
         shape = window.get_geometry()

@@ -60,8 +60,12 @@ class Endpoint:
 
     def start(self, *flags: str) -> None:
         """Start `overtd ship` and `overtd capture`; returns at once."""
-        self._ship = self._spawn("ship", "ship", "--home", str(self.home))
+        self.start_ship()
         self._capture = self._spawn("capture", "capture", "--home", str(self.home), *flags)
+
+    def start_ship(self) -> None:
+        """Start `overtd ship` alone, such as after `stop_ship`."""
+        self._ship = self._spawn("ship", "ship", "--home", str(self.home))
 
     def status(self) -> dict[str, Any]:
         """Return what `overtd status -o json` says; empty while nothing answers."""

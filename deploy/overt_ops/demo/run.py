@@ -92,6 +92,8 @@ class Demo:
             return _own_display(self.source), None
         screen = stack.enter_context(PrivateDisplay())
         driver = stack.enter_context(Driver(screen.name))
+        if not until(driver.is_managed, 20):
+            raise Transient("openbox does not manage the display", reason="no_window")
         screen.run("mousepad", "--disable-server")
         script.appear(driver, script.EDITOR, 20)
         if shutil.which("xterm"):

@@ -41,8 +41,7 @@ def appear(driver: Driver, wm_class: str, timeout_s: float) -> Window:
 
 def work(driver: Driver, over: Callable[[], bool], aside: bool) -> None:
     """Type, point, scroll in the editor until ``over()``; once, look aside."""
-    editor = driver.centre(appear(driver, EDITOR, 10))
-    driver.click(*editor)
+    editor = turn_to(driver, EDITOR)
     lines = 0
     while not over():
         driver.type(_LINES[lines % len(_LINES)])
@@ -55,15 +54,27 @@ def work(driver: Driver, over: Callable[[], bool], aside: bool) -> None:
         lines += 1
         if aside and lines == 2:
             look_aside(driver)
-            driver.click(*editor)
+            editor = turn_to(driver, EDITOR)
 
 
 def look_aside(driver: Driver) -> None:
     """Type into the application that is not on the allow-list."""
-    window = driver.window(ASIDE)
-    if window is not None:
-        driver.click(*driver.centre(window))
+    if driver.window(ASIDE) is not None:
+        turn_to(driver, ASIDE)
         driver.type(_SECRET)
+
+
+def turn_to(driver: Driver, wm_class: str) -> tuple[int, int]:
+    """Click into a window, look that it is in front, and return its centre.
+
+    A person looks, too, before typing; and what is typed while the focus is in doubt is dropped.
+    """
+    window = appear(driver, wm_class, 10)
+    place = driver.centre(window)
+    driver.click(*place)
+    until(lambda: driver.has_focus(window), 5, 0.02)
+    time.sleep(0.25)  # longer than the recorder's look at the focus
+    return place
 
 
 def agree(driver: Driver) -> None:

@@ -6,8 +6,6 @@ real product count. The processes of the product run with an environment of thei
 only ever be switched on by a test that starts them itself.
 """
 
-from typing import Any
-
 
 class OpenSeal:
     """What AESGCM is to the contract, without the encryption; the tag is zeros."""
@@ -27,9 +25,8 @@ class OpenSeal:
 def _open_every_seal() -> None:
     from overt_schemas.envelope import batch, part
 
-    seal: Any = OpenSeal
-    batch.AESGCM = seal  # type: ignore[misc]
-    part.AESGCM = seal  # type: ignore[misc]
+    for module in (batch, part):
+        vars(module)["AESGCM"] = OpenSeal
 
 
 _open_every_seal()
