@@ -107,18 +107,19 @@ def test_what_is_typed_in_the_allowed_editor_is_sealed_and_nothing_else(
 ) -> None:
     server.run("mousepad", "--disable-server")
     server.run("xterm", "-geometry", "40x8+700+560")
-    editor = until(lambda: driver.find("Mousepad"), "the editor shows", 20)
-    aside = until(lambda: driver.find("XTerm"), "the terminal shows", 20)
-
     agree(driver)
     until(lambda: overtd.status()["capturing"], "capture begins", 20)
     driver.offered = 0
-    click_in(driver, editor)
-    driver.type("open the door")
-    click_in(driver, aside)
-    driver.type("for nobody")
-    click_in(driver, editor)
-    driver.type("again")
+
+    for wm_class, text in (
+        ("Mousepad", "open the door"),
+        ("XTerm", "for nobody"),
+        ("Mousepad", "again"),
+    ):
+        click_in(driver, wm_class)
+        heard(overtd, driver)
+        driver.type(text)
+        heard(overtd, driver)
     code, account = overtd.stop()
 
     assert code == 0
@@ -135,11 +136,16 @@ def test_what_is_typed_in_the_allowed_editor_is_sealed_and_nothing_else(
     assert receipt(home).method == "x11"
 
 
-def click_in(driver: Driver, window: Any) -> None:
+def click_in(driver: Driver, wm_class: str) -> None:
+    window = until(lambda: driver.find(wm_class), "the window shows", 20)
     size = window.get_geometry()
     where = driver.root.translate_coords(window, 0, 0)
     driver.click(where.x + size.width // 2, where.y + size.height // 2)
-    time.sleep(0.4)  # a hand takes longer than two polls between a click and the first key
+
+
+def heard(overtd: Overtd, driver: Driver) -> None:
+    """Wait as a hand does: what is typed this close to a change of window belongs to nobody."""
+    until(lambda: overtd.status()["captured"] >= driver.offered, "all was heard", 20)
 
 
 def is_grey_at(pixels: bytes, width: int, x: int, y: int) -> bool:
