@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from overt_ops.cli import demo, dev, topology
+from overt_ops.cli import demo, dev, simulate, topology
 from overt_ops.cli.exits import code_of
 from overt_schemas.errors import EXIT_INTERRUPTED, OvertError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 
 # ---- nouns, in the order in which help lists them
 app.command("demo")(demo.command)
+app.command("simulate")(simulate.command)
 app.add_typer(dev.app, name="dev")
 app.add_typer(topology.app, name="topology")
 

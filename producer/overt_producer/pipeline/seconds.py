@@ -112,9 +112,7 @@ def _input(
     )  # fmt: skip
     # The second may have begun before the activity did, and with it before there was a consent.
     start_us = max(cut.due.start_us, activity.start_us)
-    records = batching.input_batches(
-        start_us, cut.bounds, carried, admitted, contexts, missing
-    )
+    records = batching.input_batches(start_us, cut.bounds, carried, admitted, contexts, missing)
     lane, batches = _numbered(lane, Stream.INPUT, cut.permit, records)
     after = replace(activity, context=last)
     next_seq = state.next_seq + len(admitted)
