@@ -14,6 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from overt_schemas.errors import Transient
 
@@ -25,7 +26,8 @@ class Database:
     """Transactions; ``write`` commits when its block ends without an error."""
 
     def __init__(self, url: str) -> None:
-        self._engine = sa.create_engine(url)
+        # As many as the server has worker threads: nobody waits for a connection to read.
+        self._engine = sa.create_engine(url, pool_size=20, max_overflow=30)
         self._writing = threading.Lock()
         if self._engine.dialect.name == "sqlite":
             _make_private(self._engine.url.database)
@@ -53,7 +55,7 @@ class Database:
                 db = connection.execution_options(**{_WRITES: True})
                 with db.begin():
                     yield db
-        except OperationalError as exc:
+        except (OperationalError, PoolTimeout) as exc:
             raise Transient("the database does not answer", reason="database") from exc
 
     @contextmanager
@@ -62,7 +64,7 @@ class Database:
         try:
             with self._engine.connect() as db, db.begin():
                 yield db
-        except OperationalError as exc:
+        except (OperationalError, PoolTimeout) as exc:
             raise Transient("the database does not answer", reason="database") from exc
 
 

@@ -53,7 +53,7 @@ def run(settings: Settings, publisher: Publisher | None = None) -> int:
         if not stop.is_set():
             reader = None
             if publisher is None:
-                reader = inbox(kafka(settings), services.database, services.receipts.take, stop)
+                reader = inbox(kafka(settings), services.database, services.receipts, stop)
             with _threads(services, settings, reader, stop):
                 try:
                     server(services, settings, lambda: _say_ready(ready)).run()

@@ -3,6 +3,7 @@
 An event logs and counts. Labels are bounded codes; no name of a person, no key, no content.
 """
 
+import logging
 import sys
 from collections import Counter
 
@@ -14,6 +15,9 @@ _log = structlog.get_logger()
 
 def configure() -> None:
     """Write events as JSON lines to stderr; stdout stays empty."""
+    # uvicorn writes tracebacks of what broke; ours are events, and hold no values.
+    logging.getLogger("uvicorn").addHandler(logging.NullHandler())
+    logging.getLogger("uvicorn").propagate = False
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -50,9 +54,9 @@ def request_unanswered(route: str, reason: str) -> None:
     _log.warning("request_unanswered", route=route, reason=reason)
 
 
-def request_broke(route: str, error: str) -> None:
+def request_broke(route: str, error: str, where: str) -> None:
     _count("request_broke", error)
-    _log.error("request_broke", route=route, error=error)
+    _log.error("request_broke", route=route, error=error, where=where)
 
 
 def device_enrolled(group: str) -> None:
@@ -71,6 +75,11 @@ def runs_read(runs: int, size_bytes: int) -> None:
     _log.info("runs_read", runs=runs, size_bytes=size_bytes)
 
 
+def reading_broke(reason: str) -> None:
+    _count("reading_broke", reason)
+    _log.warning("reading_broke", reason=reason)
+
+
 def receipt_taken(decision: str) -> None:
     _count("receipt_taken", decision)
     _log.info("receipt_taken", decision=decision)
@@ -81,8 +90,8 @@ def record_ignored(topic: str, reason: str) -> None:
     _log.warning("record_ignored", topic=topic, reason=reason)
 
 
-def presence_taken() -> None:
-    _count("presence_taken")
+def presence_taken(records: int) -> None:
+    _count("presence_taken", amount=records)
 
 
 def beacon_published(number: int, paused_groups: int, tags: int) -> None:

@@ -1,11 +1,12 @@
 """What subscribers ask: which runs, their bytes, the keys of segments."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
+from overt_authority import telemetry
 from overt_authority.grants.index import Run
 from overt_authority.grants.release import Answer, Ask
 from overt_authority.services import Services
@@ -13,6 +14,7 @@ from overt_authority.web import fields
 from overt_authority.web.gate import LARGE, Call, route
 from overt_authority.web.peer import Kind
 from overt_schemas import api
+from overt_schemas.errors import Transient
 
 _MAX_PAGE = 5_000
 _MAX_RUNS = 20_000
@@ -43,7 +45,9 @@ def routes(services: Services) -> list[BaseRoute]:
         # With the length said, a stream that breaks off cannot be taken for a whole one.
         length = {"content-length": str(sum(run.byte_len for run in runs))}
         return StreamingResponse(
-            services.objects.stream(runs), media_type="application/octet-stream", headers=length
+            _told(services.objects.stream(runs)),
+            media_type="application/octet-stream",
+            headers=length,
         )
 
     def release(call: Call) -> Mapping[str, Any]:
@@ -64,6 +68,15 @@ def routes(services: Services) -> list[BaseRoute]:
         route("POST", api.READ, read, Kind.SUBSCRIBER, max_bytes=LARGE),
         route("POST", api.RELEASE, release, Kind.SUBSCRIBER, max_bytes=LARGE),
     ]
+
+
+async def _told(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        async for piece in pieces:
+            yield piece
+    except Transient as exc:
+        telemetry.reading_broke(exc.reason)
+        raise  # the connection breaks off: half an answer is never taken for a whole one
 
 
 def _shown(run: Run) -> dict[str, Any]:
