@@ -28,7 +28,8 @@ LOOK = "import importlib.metadata as m; print(*sorted(d.name for d in m.distribu
 
 def uv(path: Path, *argv: str) -> str:
     """Run uv with nothing but itself and python on PATH."""
-    real = shutil.which("uv")
+    # `uv run` says where it lies; on PATH it may be a shim that needs more than itself.
+    real = os.environ.get("UV") or shutil.which("uv")
     assert real is not None, "uv is not on PATH: pip install uv"
     env = {**os.environ, "PATH": str(path), "CC": "false", "CXX": "false"}
     env.pop("VIRTUAL_ENV", None)
