@@ -112,6 +112,7 @@ class Stand:
         device = ScriptedDevice(
             device=new_id(), boot=new_id(), policy=world.scripted.policy,
             consent=f"c-{len(self.devices):016x}", processor=world.scripted.processor,
+            processor_key=world.scripted.processor_key,
         )  # fmt: skip
         record = Device(
             device=device.device, group=world.device.group, version=1, state="active",
