@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from overt_authority.announce import Announcer
@@ -34,6 +35,13 @@ from overt_schemas.signing import ROOT, SigningKey
 _FILE = "file://"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Files:
+    root_key: SigningKey
+    ca: DeviceCa
+    broker_ca: str
+
+
 @contextmanager
 def assemble(
     settings: Settings, clock: Clock, publisher: Publisher | None = None
@@ -43,19 +51,12 @@ def assemble(
     Raises:
         Permanent: a file is missing or wrong, or the log lacks entries it had published.
     """
-    try:
-        root_key = SigningKey(ROOT, _hex(settings.root.key))
-        ca = DeviceCa.load(settings.device_ca.cert, settings.device_ca.key)
-        broker_ca = settings.endpoint_kafka.ca.read_text("utf-8")
-        connection = kafka(settings) if publisher is None else {}
-    except (OSError, ValueError) as exc:
-        raise Permanent(f"a key or certificate file cannot be used: {exc}") from exc
-    _check_pinned(settings, root_key)
+    files = _read(settings)
     with ExitStack() as closing:
         database = Database(settings.database.url)
         closing.callback(database.close)
         database.open()
-        publisher = publisher or KafkaPublisher(connection)
+        publisher = publisher or KafkaPublisher(kafka(settings))
         closing.callback(publisher.close)
         log = AuditLog(settings.state_dir / "audit.log", clock)
         closing.callback(log.close)
@@ -64,7 +65,7 @@ def assemble(
         root = _root(settings, clock, closing)
         index = Index(settings.index.url)
         closing.callback(index.close)
-        epoch_keys = EpochKeys(database, root, root_key, clock)
+        epoch_keys = EpochKeys(database, root, files.root_key, clock)
         announcer = Announcer(epoch_keys.authority)
         outbox = Outbox(database, publisher)
         week_keys = WeekKeys(database, root, announcer, clock)
@@ -75,13 +76,13 @@ def assemble(
             clock=clock, database=database, publisher=publisher, outbox=outbox, log=log,
             teller=teller, root=root, epoch_keys=epoch_keys, week_keys=week_keys,
             policies=PolicyFolder(settings.policies_dir, database, announcer),
-            enrolment=Enrolment(database, outbox, announcer, log, ca, week_keys, clock),
+            enrolment=Enrolment(database, outbox, announcer, log, files.ca, week_keys, clock),
             receipts=Receipts(database, outbox, announcer, log, clock), beacons=beacons,
             pauses=Pauses(database, outbox, announcer, log, beacons, clock), grants=grants,
             reading=Reading(database, grants, index, log, clock),
             release=Release(database, grants, log, root, clock), objects=objects(settings.store),
-            bootstrap=settings.endpoint_kafka.bootstrap, broker_ca=broker_ca,
-            root_public=root_key.public_bytes(), valid_ms=valid_ms,
+            bootstrap=settings.endpoint_kafka.bootstrap, broker_ca=files.broker_ca,
+            root_public=files.root_key.public_bytes(), valid_ms=valid_ms,
         )  # fmt: skip
 
 
@@ -115,6 +116,22 @@ def _root(settings: Settings, clock: Clock, closing: ExitStack) -> KeyService:
     root = BaoRoot(bao.url, bao.ca, bao.role, bao.jwt_key, clock)
     closing.callback(root.close)
     return root
+
+
+def _read(settings: Settings) -> _Files:
+    try:
+        files = _Files(
+            root_key=SigningKey(ROOT, _hex(settings.root.key)),
+            ca=DeviceCa.load(settings.device_ca.cert, settings.device_ca.key),
+            broker_ca=settings.endpoint_kafka.ca.read_text("utf-8"),
+        )
+        settings.kafka.password_file.read_bytes()
+    except (OSError, ValueError) as exc:
+        kind = type(exc).__name__
+        name = getattr(exc, "filename", None) or "a file named in the settings"
+        raise Permanent(f"{name} is missing or not what it should be ({kind})") from exc
+    _check_pinned(settings, files.root_key)
+    return files
 
 
 def _check_pinned(settings: Settings, root_key: SigningKey) -> None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from overt_authority.database import METADATA, Database
 from overt_authority.publish import Outgoing, Publisher
+from overt_schemas.errors import Transient
 
 OUTBOX = sa.Table(
     "outbox",
@@ -22,6 +23,7 @@ OUTBOX = sa.Table(
     sqlite_autoincrement=True,  # ids never come again, so removing by id is safe
 )
 _BATCH = 500
+_PATIENCE_S = 5.0
 
 
 def put(db: sa.Connection, topic: str, key: bytes, value: bytes) -> None:
@@ -48,13 +50,18 @@ class Outbox:
         Raises:
             Transient: the brokers or the database do not answer; the rows stay.
         """
-        with self._flushing:
+        # Others wait behind dead brokers too: not so long that no worker is left for readers.
+        if not self._flushing.acquire(timeout=_PATIENCE_S):
+            raise Transient("brokers do not acknowledge", reason="kafka")
+        try:
             while rows := self._next():
                 self._publisher.publish(
                     [Outgoing(topic=row.topic, key=row.key, value=row.value) for row in rows]
                 )
                 with self._database.write() as db:
                     db.execute(OUTBOX.delete().where(OUTBOX.c.id.in_([row.id for row in rows])))
+        finally:
+            self._flushing.release()
 
     def _next(self) -> list[sa.Row[tuple[int, str, bytes, bytes]]]:
         query = sa.select(OUTBOX).order_by(OUTBOX.c.id).limit(_BATCH)

@@ -50,6 +50,14 @@ def routes(services: Services) -> list[BaseRoute]:
             headers=length,
         )
 
+    return [
+        route("GET", api.SEGMENTS, segments, Kind.SUBSCRIBER),
+        route("POST", api.READ, read, Kind.SUBSCRIBER, max_bytes=LARGE),
+        _release(services),
+    ]
+
+
+def _release(services: Services) -> BaseRoute:
     def release(call: Call) -> Mapping[str, Any]:
         asks = [
             Ask(
@@ -63,11 +71,7 @@ def routes(services: Services) -> list[BaseRoute]:
         )
         return {"keys": [_answer(answer) for answer in answers]}
 
-    return [
-        route("GET", api.SEGMENTS, segments, Kind.SUBSCRIBER),
-        route("POST", api.READ, read, Kind.SUBSCRIBER, max_bytes=LARGE),
-        route("POST", api.RELEASE, release, Kind.SUBSCRIBER, max_bytes=LARGE),
-    ]
+    return route("POST", api.RELEASE, release, Kind.SUBSCRIBER, max_bytes=LARGE)
 
 
 async def _told(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
