@@ -149,7 +149,6 @@ def service(layout: Layout, ports: Mapping[str, int]) -> Service:
         cwd=str(folder),
         log=str(layout.log("bao")),
         stage=0,
-        env={"GOMEMLIMIT": "96MiB"},
         probe=Probe(
             port=ports["bao"],
             url=f"https://{LOOPBACK}:{ports['bao']}/v1/sys/health",

@@ -53,6 +53,13 @@ def _serves(probe: Probe) -> bool:
     return not probe.url or _status(probe.url, probe.ca) == http.client.OK
 
 
+def _is_fresh(file: Path, pid: int) -> bool:
+    try:
+        return file.stat().st_mtime >= psutil.Process(pid).create_time()
+    except (OSError, psutil.Error):
+        return False
+
+
 def _accepts(port: int) -> bool:
     try:
         with socket.create_connection((LOOPBACK, port), _LOOK_S):

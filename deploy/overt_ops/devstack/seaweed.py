@@ -1,8 +1,7 @@
 """SeaweedFS as the object store: one process, S3 with identities, every other door shut.
 
 ``weed server`` opens eight ports. S3 is the only one meant for clients; the rest would be back
-doors (``weed mini`` opens ten, and its maintenance worker burns an eighth of a core without its
-admin page):
+doors (``weed mini`` opens ten, and its maintenance worker calls for its admin page for ever):
 
 * master, filer and volume HTTP: ``-disableHttp`` answers 404, and JWT keys in ``security.toml``
   guard what is left. The keys lie in the working directory, not in the environment, because one

@@ -26,6 +26,8 @@ class Probe:
     Attributes:
         port: loopback port that must accept a connection; the one shown by ``dev status``.
         url: if given, must answer 200 as well; ``ca`` verifies it where it is https.
+        ready_file: must have been touched since the process was born (services of the product
+            do that once they serve, and remove it when they don't).
         refused_urls: must answer 401 or 403 to a stranger, else the process is stopped for good:
             an open side door is worse than no service.
         file: must exist; the process makes it when it serves and removes it at its start and end.
@@ -34,6 +36,7 @@ class Probe:
     port: int = 0
     url: str = ""
     ca: str = ""
+    ready_file: str = ""
     refused_urls: tuple[str, ...] = ()
     file: str = ""
 
