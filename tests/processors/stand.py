@@ -177,6 +177,10 @@ class Stand:
         self.workers.append(worker)
         return worker
 
+    def pid(self, service: str) -> int:
+        """Return the pid of one of the stack's servers."""
+        return next(row.pid for row in self.running.status() if row.name == service)
+
     def committed(self, stream: Stream = Stream.INPUT) -> dict[int, int]:
         """Return the group's committed offsets."""
         group = f"refine-{stream.name.lower()}"

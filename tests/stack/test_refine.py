@@ -111,3 +111,20 @@ def test_frames_run_beside_input_in_a_group_of_their_own(site: Stand) -> None:
     assert code == 0
     assert account(site.read(), devices) == Account(lost=0, repeats=0, out_of_order=0)
     assert site.committed(Stream.INPUT) == before
+
+
+@pytest.mark.long
+def test_a_broker_that_restarts_costs_time_and_nothing_else(site: Stand) -> None:
+    devices = [site.enrol() for _ in range(8)]
+    with Feed(site, devices):
+        worker = ready(site.start())
+        os.kill(site.pid("kafka"), signal.SIGKILL)
+        site.running.wait_ready(["kafka"])
+        sent = devices[0].batches
+        until(lambda: devices[0].batches > sent + 20, 60, "fed again")
+    drained(site)
+
+    result = account(site.read(), devices)
+
+    assert worker.process.poll() is None
+    assert result == Account(lost=0, repeats=result.repeats, out_of_order=0)

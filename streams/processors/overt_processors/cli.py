@@ -11,10 +11,7 @@ import typer
 from confluent_kafka.admin import OffsetSpec
 
 from overt_processors import telemetry
-from overt_processors.core.registry import Registries
-from overt_processors.keys import obtain
 from overt_processors.preflight import Group, check
-from overt_processors.registries import RegistryReader
 from overt_processors.settings import Settings, load
 from overt_processors.supervisor import Instance, Supervisor, worker_command
 from overt_schemas.errors import (
@@ -94,13 +91,16 @@ def _group(settings: Settings, stream: StreamName) -> Group:
 
 def _signer(settings: Settings) -> SigningKey:
     """Return the processors' signing key; asked for only when a notice must be written."""
+    # Imported here, as a supervisor lives as long as its worker and seldom needs them.
+    from overt_processors.keys import obtain
+    from overt_processors.registries import RegistryReader
+
     connection = settings.kafka.connection("refine-notice")
     with RegistryReader(connection, settings.authority.root(), "refine-notice") as reader:
         reader.wait_ready()
-        registries: Registries = reader.current
         keys = obtain(
             settings.authority,
-            lambda: registries.keyring,
+            lambda: reader.current.keyring,
             lambda: time.time_ns() // 1_000_000,
             time.sleep,
         )
