@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from overt_ops.devstack import DEMO, Process, Stack, Tuning, default_state
+from overt_schemas.errors import EXIT_PARTIAL
 
 app = typer.Typer(no_args_is_help=True, help="The embedded stack: Kafka, store, keys, services.")
 
@@ -39,13 +40,16 @@ def up(
 ) -> None:
     """Start the stack, or say that it is running."""
     from overt_ops.cli.bars import Bars
+    from overt_ops.devstack import products
 
     place = state or default_state()
     console = Console(stderr=True, highlight=False)
-    if Stack.is_running(place):
+    wanted = () if servers_only else service
+    if Stack.is_running(place) and not Stack.find(place).missing(
+        products.ALL if wanted is None else wanted
+    ):
         console.print(f"already running in {place}")
         return
-    wanted = () if servers_only else service
     with Bars() as bars:
         running = Stack.up(
             place,
@@ -70,10 +74,13 @@ def down(state: State = None) -> None:
 
 @app.command()
 def status(state: State = None, output: Output = "table") -> None:
-    """Show each process: state, pid, port, restarts, uptime and memory."""
+    """Show each process: state, pid, port, restarts, uptime and memory; exit 5 if one is not up."""
     if output not in ("table", "json"):
         raise typer.BadParameter("table or json", param_hint="-o")
-    _show(Stack.find(state or default_state()).status(), output)
+    processes = Stack.find(state or default_state()).status()
+    _show(processes, output)
+    if any(process.state != "ready" for process in processes):
+        raise typer.Exit(EXIT_PARTIAL)
 
 
 def _show(processes: tuple[Process, ...], output: str) -> None:

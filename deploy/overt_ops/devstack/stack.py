@@ -115,6 +115,12 @@ class Running:
         rows = [Process(**row, pss_mb=pss_mb(row["pid"])) for row in answer["processes"]]
         return (head, *rows)
 
+    def missing(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Return those of ``names`` that are not up, nor on their way."""
+        rows = control.ask(self.layout, {"do": "status"})["processes"]
+        up = {row["name"] for row in rows if row["state"] not in ("waiting", "stopped", "failed")}
+        return tuple(name for name in names if name not in up)
+
     def start(self, names: Sequence[str] | None = None) -> None:
         """Start the product's services (all, or these) beside what runs; wait until ready."""
         from overt_ops.devstack import products
@@ -209,10 +215,10 @@ class Stack:
         topology: Path | None = None,
         new_ports: bool = False,
     ) -> Running:
-        """Start the stack of ``state`` and wait until it is ready; a running one is left as it is.
+        """Start the stack of ``state`` and wait until it is ready.
 
-        ``services`` defaults to all of the product. On a failure everything that was started is
-        stopped again.
+        ``services`` defaults to all of the product. A stack that runs is left as it is, but for
+        services that it lacks. On a failed start everything that was started is stopped again.
 
         Raises:
             Permanent: it cannot start (no room, port taken, wrong jar, bad topology ...).
@@ -225,14 +231,18 @@ class Stack:
         layout = Layout(state=state.resolve())
         report = progress or Silent()
         with _locked(layout):
+            wanted = products.ALL if services is None else tuple(services)
+            products.check(wanted)
             if control.supervisor(layout) is not None:
-                return Stack.find(state)
+                running = Stack.find(state)
+                if missing := running.missing(wanted):
+                    report.stage(f"starting {', '.join(missing)}")
+                    running.start(missing)
+                return running
             control.stop_orphans(layout)
             declared = files.load(topology).with_subscribers(
                 remember_subscribers(layout, subscribers)
             )
-            wanted = products.ALL if services is None else tuple(services)
-            products.check(wanted)
             servers = prepare(layout, declared, tuning or Tuning(), report, new_ports=new_ports)
             try:
                 report.stage("starting kafka, seaweed, bao")
