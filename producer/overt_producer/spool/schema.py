@@ -12,6 +12,7 @@ Capture writes and lets go of old content; ship reads, and deletes what the brok
 Nothing in it opens anything: content is sealed to the processors, and only sums are counted.
 """
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -70,7 +71,7 @@ def connect_wal(path: Path, ddl: str) -> sqlite3.Connection:
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        _make_private(path)
         db = sqlite3.connect(
             path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
         )
@@ -82,6 +83,14 @@ def connect_wal(path: Path, ddl: str) -> sqlite3.Connection:
     except OSError as exc:
         raise Permanent(f"{path.name} cannot be opened: {exc.strerror}", reason="spool") from exc
     return db
+
+
+def _make_private(path: Path) -> None:
+    # A file that is there must not be touched: closing any handle of it drops every lock that this
+    # process has on it, and then whoever closes next removes the log while we still write to it.
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, flags, 0o600))
 
 
 def _enter_wal(db: sqlite3.Connection) -> None:
