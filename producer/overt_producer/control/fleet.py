@@ -22,6 +22,9 @@ from overt_schemas.signing import Keyring
 LATEST_BEACONS = 20
 WATERMARK_S = 1.0
 RETRY_S = 2.0
+QUIET = (
+    2  # librdkafka's own lines on stderr: what matters comes as an error and is an event of ours
+)
 # A client with a group id looks for a coordinator even if it only assigns; endpoints have no
 # group and need none (facts/kafka.md: no group right is needed to read with assign).
 _HARMLESS = (KafkaError._PARTITION_EOF, KafkaError.GROUP_AUTHORIZATION_FAILED)
@@ -31,10 +34,11 @@ class Fleet:
     """The consumer of one endpoint; ``poll`` never raises for a broker that is away."""
 
     def __init__(
-        self, board: Board, root: bytes, group: str, name: str, connection: Callable[[], Config]
-    ) -> None:
+        self, board: Board, root: bytes, group: str, name: str,
+        connection: Callable[[], Config], build: Callable[[Config], Any] = Consumer,
+    ) -> None:  # fmt: skip
         self._board, self._group, self._name = board, group, name
-        self._connection = connection
+        self._connection, self._build = connection, build
         self._keyring = Keyring(root=root)
         self._consumer: Any = None
         self._not_before_s = 0.0
@@ -73,7 +77,7 @@ class Fleet:
         if self._consumer is not None:
             return self._consumer
         config = client.registry_reader(self._connection(), self._name)
-        consumer = Consumer(config)
+        consumer = self._build({**config, "log_level": QUIET})
         try:
             beacons = TopicPartition(topics.BEACON, 0)
             low, high = consumer.get_watermark_offsets(beacons, timeout=WATERMARK_S)

@@ -22,6 +22,9 @@ from overt_schemas.ids import Stream
 
 WINDOW_ROWS = 256
 WINDOW_BYTES = 16 * 1_048_576
+QUIET = (
+    2  # librdkafka's own lines on stderr: what matters comes as an error and is an event of ours
+)
 _STATEMENTS = {"boot_end": topics.INPUT, "consent": topics.CONSENT, "presence": topics.PRESENCE}
 
 
@@ -106,7 +109,8 @@ class Publisher:
     def _open(self) -> Producer:
         if self._producer is None:
             config = client.producer(self._connection())
-            self._producer = self._build({**config, "error_cb": self._failed})  # type: ignore[dict-item]
+            more: dict[str, Any] = {"error_cb": self._failed, "log_level": QUIET}
+            self._producer = self._build({**config, **more})
         return self._producer
 
     def _failed(self, error: KafkaError) -> None:
