@@ -191,35 +191,62 @@ def test_a_group_without_offsets_is_not_started_and_says_what_to_do(site: Stand)
     ready(site.start(Stream.FRAME, name="undecided"))
 
 
+def expire(site: Stand, before: dict[int, int]) -> dict[int, int]:
+    """Let the first three unread records of each partition that has five expire."""
+    cut = {p: before[p] + 3 for p, end in site.ends(INPUT).items() if end >= before[p] + 5}
+    asked = [TopicPartition(INPUT, p, offset) for p, offset in cut.items()]
+    for future in site.admin.delete_records(asked).values():
+        future.result(20)
+    assert cut
+    return cut
+
+
+def holes(site: Stand, tail: dict[int, int]) -> tuple[list[tuple[int, int, int]], int]:
+    """Return what the notices behind ``tail`` say, and how many parts stand there."""
+    rows = [codec.decode(row.value(), Marker, Part) for row in site.read(PART, tail)]
+    public = site.world.signer.public_bytes()
+    notices = [verify_mark(row, public) for row in rows if isinstance(row, Marker)]
+    told = []
+    for notice in notices:
+        assert isinstance(notice, NoticeMark)
+        assert notice.topic == INPUT
+        told.append((notice.partition, notice.from_offset, notice.to_offset))
+    return sorted(told), len(rows) - len(notices)
+
+
 def test_records_that_expired_unread_leave_a_signed_notice_and_the_rest_is_read(
     site: Stand,
 ) -> None:
     devices = [site.enrol() for _ in range(4)]
     for device in devices:
         publish(site, device, 5)
-    before = site.committed()
-    cut = {p: before[p] + 3 for p, end in site.ends(INPUT).items() if end >= before[p] + 5}
-    deleted = site.admin.delete_records(
-        [TopicPartition(INPUT, p, offset) for p, offset in cut.items()]
-    )
-    for future in deleted.values():
-        future.result(20)
-    tail = site.ends(PART)
+    before, tail = site.committed(), site.ends(PART)
+    cut = expire(site, before)
 
     ready(site.start())
     drained(site)
 
-    rows = [codec.decode(row.value(), Marker, Part) for row in site.read(PART, tail)]
-    public = site.world.signer.public_bytes()
-    notices = [verify_mark(row, public) for row in rows if isinstance(row, Marker)]
-    holes = {}
-    for notice in notices:
-        assert isinstance(notice, NoticeMark)
-        assert notice.topic == INPUT
-        holes[notice.partition] = (notice.from_offset, notice.to_offset)
-    assert cut
-    assert holes == {p: (before[p], offset) for p, offset in cut.items()}
-    assert sum(isinstance(row, Part) for row in rows) == 20 - 3 * len(cut)
+    told, parts = holes(site, tail)
+    assert told == [(p, before[p], offset) for p, offset in sorted(cut.items())]
+    assert parts == 20 - 3 * len(cut)
+
+
+@pytest.mark.long
+def test_records_that_expire_under_a_worker_that_hangs_leave_one_notice_too(site: Stand) -> None:
+    worker = ready(site.start())
+    devices = [site.enrol() for _ in range(4)]
+    os.kill(worker.child(), signal.SIGSTOP)
+    before, tail, child = site.committed(), site.ends(PART), worker.child()
+    for device in devices:
+        publish(site, device, 5)
+    cut = expire(site, before)
+    os.kill(child, signal.SIGCONT)
+    drained(site)
+
+    told, parts = holes(site, tail)
+    assert worker.lines("worker_ended")[0]["code"] == 70
+    assert told == [(p, before[p], offset) for p, offset in sorted(cut.items())]
+    assert parts == 20 - 3 * len(cut)
 
 
 def test_broken_settings_end_with_2_in_one_line(site: Stand) -> None:

@@ -4,6 +4,7 @@ import shlex
 import sys
 import time
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
@@ -61,9 +62,12 @@ def refine(stream: StreamOption, config: ConfigOption) -> None:
     decide = f"overt-processors start-at --stream {stream.value} earliest --config "
     decide += shlex.quote(str(config))
 
+    @cache
+    def signer() -> SigningKey:
+        return _signer(settings)
+
     def preflight() -> None:
-        now_ms = time.time_ns() // 1_000_000
-        check(group, lambda: _signer(settings), now_ms, decide)
+        check(group, signer, time.time_ns() // 1_000_000, decide)
 
     instance = Instance(settings.state_dir)
     command = worker_command(stream.value, config, instance.name)

@@ -90,6 +90,13 @@ class Group:
         found = _result(futures[self._group]).topic_partitions
         return {tp.partition: tp.offset if tp.offset >= 0 else None for tp in found}
 
+    def has_members(self) -> bool:
+        """Return whether anybody is in the group; who was killed is, until its session ends."""
+        futures = _call(
+            lambda: self._admin.describe_consumer_groups([self._group], request_timeout=_TIMEOUT_S)
+        )
+        return bool(_result(futures[self._group]).members)
+
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Set committed offsets; works only while the group has no members.
 
@@ -150,6 +157,9 @@ def check(group: Group, signer: Callable[[], SigningKey], now_ms: int, decide: s
             reason="no_offset",
         )
     if found.expired:
+        # Asked first, as the notices would be written again with every try.
+        if group.has_members():
+            raise Transient("the group has members: its offsets stand", reason="group_in_use")
         group.publish_notices(found.expired, signer(), now_ms)
         group.commit({hole.partition: hole.to_offset for hole in found.expired})
         for hole in found.expired:
