@@ -10,7 +10,8 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import psutil
@@ -36,30 +37,30 @@ class Striker:
     fleet: Fleet
     ship: Simulator
     killed: Counter[str] = field(default_factory=Counter)
+    began_s: float = field(default_factory=time.monotonic)
 
     def play(self, strikes: Iterable[Strike]) -> None:
-        """Strike at the given times from now on, or as soon as a victim is up again."""
-        began_s = time.monotonic()
+        """Strike at the given times since the beginning, or as soon as a victim is up again."""
         for strike in strikes:
-            left_s = began_s + strike.at_s - time.monotonic()
-            until(lambda: False, left_s)
+            until(lambda: False, self.began_s + strike.at_s - time.monotonic())
             self.strike(strike.target)
 
     def strike(self, target: Target) -> None:
         """Kill one process with -9."""
         if target is Target.SHIP:
-            self.strike_ship()
-            self.ship = self.fleet.ship()
-            return
-        pid = self._victim(target)
-        os.kill(pid, signal.SIGKILL)
+            with self.without_ship():
+                return
+        os.kill(self._victim(target), signal.SIGKILL)
         self._note(target)
 
-    def strike_ship(self) -> None:
-        """Kill ship and leave it dead."""
+    @contextmanager
+    def without_ship(self) -> Iterator[None]:
+        """Kill ship; it is started again at the end of ``with``."""
         assert self.ship.is_alive, f"ship ended by itself: {self.ship.log.read_text()[-500:]}"
         self.ship.kill()
         self._note(Target.SHIP)
+        yield
+        self.ship = self.fleet.ship()
 
     def _victim(self, target: Target) -> int:
         found: list[int] = []

@@ -99,15 +99,18 @@ class Run:
                 reason="not_ready",
             )
 
-    def read(self, who: Sequence[Member]) -> dict[str, Any]:
-        """Read everything of these persons under a grant of its own; return the summary."""
-        self.say("reading")
+    def grant(self, who: Sequence[Member]) -> str:
+        """Return the reader's approved grant on these persons."""
         now_ms = SystemClock().wall_us() // 1000
         life = (now_ms - _GRANT_MS, now_ms + _GRANT_MS)
         persons = [one.person for one in who]
-        grant = admin.grant(self.door, READER, reading.PURPOSE, persons, life)
+        return admin.grant(self.door, READER, reading.PURPOSE, persons, life)
+
+    def read(self, who: Sequence[Member]) -> dict[str, Any]:
+        """Read everything of these persons under a grant of its own; return the summary."""
+        self.say("reading")
         settings = self.running.settings(READER)
-        return reading.read(settings, grant, READ_S, events=0).summary
+        return reading.read(settings, self.grant(who), READ_S, events=0).summary
 
     def account(
         self, who: Sequence[Member], spools: Sequence[Mapping[str, Any]],
