@@ -18,7 +18,9 @@ from overt_schemas.errors import Permanent
 
 LOOPBACK = "127.0.0.1"
 # Linux hands out 32768-60999 by default; below 10240 live well-known services.
-_LOWEST, _HIGHEST = 10_240, 32_000
+# The store's admin takes one more port, 10,000 above its own.
+_LOWEST, _HIGHEST = 10_240, 22_000
+_BLOCK = 32
 # Kafka's logs, the store's volumes and the jars of a day's play, with room to spare.
 NEEDED_BYTES = 2 * 2**30
 
@@ -50,13 +52,20 @@ def is_free(port: int) -> bool:
 
 
 def choose_ports(names: Iterable[str], keep: Mapping[str, int]) -> dict[str, int]:
-    """Return a port for each name: the one in ``keep``, else a free one nobody in it uses."""
+    """Return a port for each name: the one in ``keep``, else a free one.
+
+    New ports lie side by side in one block of its own, so that two stacks of a machine, one of
+    them resting, rarely reach for the same.
+    """
     ports = {name: keep[name] for name in names if name in keep}
-    for name in names:
-        while name not in ports:
-            port = random.randrange(_LOWEST, _HIGHEST)  # noqa: S311 (not a secret)
-            if port not in ports.values() and is_free(port):
-                ports[name] = port
+    missing = [name for name in names if name not in keep]
+    while missing:
+        start = random.randrange(_LOWEST, _HIGHEST, _BLOCK)  # noqa: S311 (not a secret)
+        block = dict(zip(missing, range(start, start + _BLOCK), strict=False))
+        fits = not set(block.values()) & set(ports.values())
+        if fits and all(is_free(port) for port in block.values()):
+            ports |= block
+            missing = missing[_BLOCK:]
     return ports
 
 

