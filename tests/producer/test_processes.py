@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,7 @@ def test_failures_are_one_line_and_the_right_code(fleet: Fleet, tmp_path: Path) 
         (("status", "--home", str(broken)), 1, "broken"),
         (("capture", "--home", str(person.path), *scripted), 4, "real persons"),
         (("capture", "--home", str(simulated.path)), 1, "no X display"),
+        (("ship", "--home", str(simulated.path)), 1, "enrol again"),
     ]
 
     for argv, code, words in table:
@@ -221,3 +223,54 @@ def test_too_few_homes_are_one_line(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "run `simulate enrol` first" in one_line(done.stderr)
+
+
+def test_run_starts_again_what_dies_and_ends_both(home: Home) -> None:
+    import psutil
+
+    child = subprocess.Popen(
+        [*OVERTD, "run", "--home", str(home.path), "--source", "scripted"],
+        stderr=subprocess.DEVNULL, env=ENVIRONMENT,
+    )  # fmt: skip
+    supervisor = psutil.Process(child.pid)
+
+    def pid_of(name: str) -> int:
+        for process in supervisor.children():
+            with suppress(psutil.Error):  # one that has just died
+                if name in process.cmdline():
+                    return process.pid
+        return 0
+
+    try:
+        until(lambda: home.file("ready").exists(), "capture is ready")
+        before = pid_of("capture")
+        os.kill(before, signal.SIGKILL)
+        until(lambda: pid_of("capture") not in (0, before), "capture is started again")
+        until(lambda: home.file("ready").exists() and status(home)["boot"], "it captures")
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(20) == 0
+        assert not supervisor.is_running()
+    finally:
+        if child.poll() is None:
+            for process in supervisor.children():
+                process.kill()
+            child.kill()
+            child.wait(5)
+
+
+@pytest.mark.parametrize("request_line", [b"nonsense\n", b'{"do": "open-sesame"}\n', b"[]\n", b""])
+def test_the_local_socket_survives_whoever_asks(
+    home: Home, capture: subprocess.Popen[bytes], request_line: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    until(lambda: home.file("ready").exists(), "capture is ready")
+    monkeypatch.chdir(home.path)
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect("capture.sock")
+        peer.sendall(request_line)
+        peer.shutdown(socket.SHUT_WR)
+        peer.settimeout(10)
+        peer.recv(4096)
+
+    assert status(home)["boot"]
+    assert capture.poll() is None

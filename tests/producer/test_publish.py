@@ -259,3 +259,16 @@ def test_what_a_killed_shipper_left_unacknowledged_goes_again(bench: Bench) -> N
     publisher.pump()
 
     assert [value for _, value in again.sent] == [value for _, value in bench.broker.sent]
+
+
+def test_a_producer_that_dies_at_once_each_time_is_not_built_in_a_loop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: seconds[0])
+    bench.broker.error = FATAL
+    for _ in range(50):
+        bench.publisher.pump()
+        seconds[0] += 0.1
+
+    assert bench.broker.made <= 5

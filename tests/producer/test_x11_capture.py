@@ -171,6 +171,48 @@ def test_escape_at_the_prompt_ends_with_one_line_and_nothing_captured(
     assert receipt(home).decision == "refused"
 
 
+def test_a_badge_that_is_taken_away_ends_capture(
+    server: Server, driver: Driver, home: Home, overtd: Overtd
+) -> None:
+    agree(driver)
+    until(lambda: overtd.status()["capturing"], "capture begins", 20)
+
+    until(lambda: driver.find("OvertIndicator"), "the badge shows").kill_client()
+    driver.display.sync()
+
+    assert overtd.process.wait(20) == 1
+    assert "badge was taken off the screen" in overtd.last_line()
+
+
+def test_a_display_that_goes_away_ends_capture_with_its_account(
+    server: Server, driver: Driver, fleet: Fleet, home: Home, overtd: Overtd
+) -> None:
+    agree(driver)
+    until(lambda: overtd.status()["capturing"], "capture begins", 20)
+    driver.move(300, 300)
+    until(lambda: overtd.status()["captured"] > 0, "something was captured", 20)
+
+    server.xvfb.kill()
+
+    assert overtd.process.wait(20) == 1
+    account = json.loads(home.file("last_run.json").read_text())
+    assert account["captured"] == account["admitted"] + sum(account["dropped"].values())
+
+
+def test_a_real_display_is_refused_under_a_policy_for_simulated_persons(
+    server: Server, tmp_path: Path
+) -> None:
+    simulated = Fleet(policy=POLICY_OF_TESTS)
+    home = simulated.enrol(tmp_path / "simulated")
+    simulated.send(home, simulated.beacon(time.time_ns() // 1_000_000, valid_s=300))
+    running = Overtd(home, server.environment)
+    try:
+        assert running.process.wait(20) == 4
+        assert "simulated persons" in running.last_line()
+    finally:
+        running.close()
+
+
 @pytest.mark.parametrize(
     ("environment", "words"),
     [({"DISPLAY": ""}, "no X display"), ({"XDG_SESSION_TYPE": "wayland"}, "Wayland")],

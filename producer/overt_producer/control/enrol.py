@@ -36,9 +36,12 @@ def enrol(home: Home, url: str, ca: Path, token: str) -> Enrolled:
     context = trusting(str(ca))
     home.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.path.chmod(0o700)
-    signing = SigningKey.generate("new")
-    home.write("signing.key", signing.seed().hex() + "\n")
-    home.write("transport.key", new_transport_key())
+    # An answer that got lost is asked for again with the same keys: the authority knows them.
+    if not home.file("signing.key").exists():
+        home.write("signing.key", SigningKey.generate("new").seed().hex() + "\n")
+    if not home.file("transport.key").exists():
+        home.write("transport.key", new_transport_key())
+    signing = SigningKey("new", bytes.fromhex(home.file("signing.key").read_text("ascii").strip()))
     client = AuthorityClient(url, context)
     try:
         public = base64.b64encode(signing.public_bytes()).decode()

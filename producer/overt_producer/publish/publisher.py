@@ -18,10 +18,12 @@ from overt_producer.publish.lane import Lane
 from overt_producer.spool.reader import CONTENT_LANE, FIRST_LANE, Outgoing, Row
 from overt_schemas import client, topics
 from overt_schemas.client import Config
+from overt_schemas.errors import Permanent
 from overt_schemas.ids import Stream
 
 WINDOW_ROWS = 256
 WINDOW_BYTES = 16 * 1_048_576
+READ_ROWS = 32  # of up to a megabyte each, read at once
 QUIET = (
     2  # librdkafka's own lines on stderr: what matters comes as an error and is an event of ours
 )
@@ -71,14 +73,20 @@ class Publisher:
         self._generation = 0
         self._fatal = ""
         self._bytes = 0
+        self._rest = Lane()  # only for its back-off
         self.published = 0
 
     def pump(self, timeout_s: float = 0.0) -> None:
         """Take answers in, remove what is delivered, send what fits."""
+        if self._producer is None and time.monotonic() < self._rest.not_before_s:
+            time.sleep(timeout_s)
+            return
         producer = self._open()
         producer.poll(timeout_s)
         self._settle()
         if self._fatal:
+            # No right to write at all kills each new one as well: rest longer every time.
+            self._rest = self._rest.refused(time.monotonic())
             self.reconnect(self._fatal)
             return
         for number in self._lanes:
@@ -110,7 +118,14 @@ class Publisher:
         if self._producer is None:
             config = client.producer(self._connection())
             more: dict[str, Any] = {"error_cb": self._failed, "log_level": QUIET}
-            self._producer = self._build({**config, **more})
+            try:
+                self._producer = self._build({**config, **more})
+            except KafkaException as exc:
+                raise Permanent(
+                    "the broker's client cannot be set up: transport.pem, transport.key or "
+                    "broker-ca.pem is missing or broken; enrol again",
+                    reason="transport",
+                ) from exc
         return self._producer
 
     def _failed(self, error: KafkaError) -> None:
@@ -123,6 +138,7 @@ class Publisher:
             if rows:
                 self._outgoing.trim(rows)
                 self.published += len(rows)
+                self._rest = Lane()
             if bad:
                 lane = lane.refused(time.monotonic())
             self._lanes[number] = lane
@@ -136,7 +152,9 @@ class Publisher:
         room = WINDOW_ROWS - len(lane.waiting)
         if room <= 0 or self._bytes > WINDOW_BYTES or not lane.is_open(time.monotonic()):
             return
-        for row in self._outgoing.after(number, lane.cursor, min(room, 64)):
+        for row in self._outgoing.after(number, lane.cursor, min(room, READ_ROWS)):
+            if self._bytes > WINDOW_BYTES:
+                return
             if row.is_content and not self._may_publish(row.consent):
                 return
             if not self._send(number, row, producer):
