@@ -38,7 +38,7 @@ WITHDRAWAL = replace(RECEIPT, decision="withdrawn", decided_ms=NOW - 5)
 def test_an_agreement_opens_a_span_from_the_decision_on() -> None:
     rules.check(RECEIPT, KNOWN, NOW)
 
-    (span,) = rules.spans_after(RECEIPT, KNOWN, ())
+    (span,) = rules.spans_after(RECEIPT, KNOWN, (), NOW)
 
     assert (span.consent, span.from_ms, span.to_ms) == ("c-1", NOW - 10, 0)
     assert (span.policy, span.purposes, span.device) == ("a" * 64, ("train-agents",), DEVICE_ID)
@@ -85,18 +85,18 @@ def test_erasing_people_agree_to_nothing() -> None:
 
 def test_a_withdrawal_always_counts_and_closes_what_is_open() -> None:
     known = replace(KNOWN, device=replace(DEVICE, state="revoked"), policy=None)
-    spans = rules.spans_after(RECEIPT, KNOWN, ())
+    spans = rules.spans_after(RECEIPT, KNOWN, (), NOW)
     other = replace(spans[0], consent="c-0", device=bytes([1]) * 16)
 
     rules.check(WITHDRAWAL, known, NOW)
-    closed = rules.spans_after(WITHDRAWAL, known, (*spans, other))
+    closed = rules.spans_after(WITHDRAWAL, known, (*spans, other), NOW)
 
     assert [(span.consent, span.to_ms) for span in closed] == [("c-1", NOW - 5)]
     assert not rules.covers(closed[0], "train-agents")
 
 
 def test_a_refusal_opens_nothing() -> None:
-    assert rules.spans_after(replace(RECEIPT, decision="refused"), KNOWN, ()) == ()
+    assert rules.spans_after(replace(RECEIPT, decision="refused"), KNOWN, (), NOW) == ()
 
 
 @given(st.permutations(["agreed", "withdrawn", "agreed"]))
@@ -106,7 +106,7 @@ def test_whatever_the_order_a_withdrawn_agreement_stays_withdrawn(order: list[st
     for decision in order:
         receipt = RECEIPT if decision == "agreed" else WITHDRAWAL
         known = replace(KNOWN, is_withdrawn=is_withdrawn)
-        for span in rules.spans_after(receipt, known, tuple(spans.values())):
+        for span in rules.spans_after(receipt, known, tuple(spans.values()), NOW):
             spans[span.consent] = span
         is_withdrawn |= decision == "withdrawn"
 

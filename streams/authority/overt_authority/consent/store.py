@@ -13,7 +13,7 @@ from overt_authority.people import store as people
 from overt_authority.policy import store as policies
 from overt_schemas import codec, topics
 from overt_schemas.clock import Clock
-from overt_schemas.errors import Refused
+from overt_schemas.errors import Malformed, Refused
 from overt_schemas.records import Consent, Signed
 from overt_schemas.signing import device_key_id, open_record
 
@@ -27,6 +27,7 @@ RECEIPTS = sa.Table(
     sa.Column("signed", sa.LargeBinary, nullable=False),
     sa.Column("taken_ms", sa.BigInteger, nullable=False),
 )
+_RECENT = 100  # withdrawals of one device that are looked at; a hostile one can send any number
 
 
 class Receipts:
@@ -45,8 +46,11 @@ class Receipts:
             Permanent: it does not count; nothing changed.
             Transient: log, brokers or database do not answer; take it again.
         """
+        if len(framed) > rules.MAX_BYTES:
+            raise Malformed("a consent receipt of that size", reason="size")
         signed = codec.decode(framed, Signed)
         receipt = codec.unpack(Consent, signed.body)
+        rules.check_form(receipt)
         now_ms = self._clock.wall_us() // 1000
         with self._database.read() as db:
             known = _known(db, signed, receipt)
@@ -60,12 +64,9 @@ class Receipts:
         self._outbox.flush()
 
     def is_registered(self, device: bytes, consent: str) -> bool:
-        """Return whether a receipt of that device is in force downstream."""
-        query = sa.select(RECEIPTS.c.person).where(
-            RECEIPTS.c.device == device.hex(), RECEIPTS.c.consent == consent
-        )
+        """Return whether an agreement of that device is known downstream, ended or not."""
         with self._database.read() as db:
-            person = db.execute(query).scalar()
+            person = people.agreed(db, device, consent)
             return person is not None and not is_promised(db, topics.PERSON, person.encode())
 
     def _keep(self, db: sa.Connection, framed: bytes, receipt: Consent, now_ms: int) -> None:
@@ -76,7 +77,7 @@ class Receipts:
                 device=receipt.device.hex(), signed=framed, taken_ms=now_ms,
             )
         )  # fmt: skip
-        changed = rules.spans_after(receipt, known, people.spans(db, receipt.person))
+        changed = rules.spans_after(receipt, known, people.spans(db, receipt.person), now_ms)
         for span in changed:
             people.keep_span(db, receipt.person, span)
         if changed:
@@ -93,8 +94,24 @@ def _known(db: sa.Connection, signed: Signed, receipt: Consent) -> rules.Known:
     return rules.Known(
         device=device, person=people.find(db, receipt.person),
         policy=policy.policy if policy else None,
-        is_withdrawn=_is_taken(db, receipt, rules.WITHDRAWN),
+        is_withdrawn=_is_taken(db, receipt, rules.WITHDRAWN)
+        or receipt.decided_ms <= _withdrawn_ms(db, receipt.device),
     )  # fmt: skip
+
+
+def _withdrawn_ms(db: sa.Connection, device: bytes) -> int:
+    """Return when the device last withdrew; what was agreed to before stays without effect."""
+    query = (
+        sa.select(RECEIPTS.c.signed, RECEIPTS.c.taken_ms)
+        .where(RECEIPTS.c.device == device.hex(), RECEIPTS.c.decision == rules.WITHDRAWN)
+        .order_by(RECEIPTS.c.taken_ms.desc())
+        .limit(_RECENT)
+    )
+    said = (
+        (codec.unpack(Consent, codec.decode(row.signed, Signed).body), row.taken_ms)
+        for row in db.execute(query)
+    )
+    return max((rules.withdrawn_ms(receipt, taken_ms) for receipt, taken_ms in said), default=0)
 
 
 def _is_taken(db: sa.Connection, receipt: Consent, decision: str) -> bool:

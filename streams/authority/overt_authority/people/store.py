@@ -62,6 +62,15 @@ def spans(db: sa.Connection, person: str) -> tuple[ConsentSpan, ...]:
     )  # fmt: skip
 
 
+def agreed(db: sa.Connection, device: bytes, consent: str) -> str | None:
+    """Return who agreed to that consent on that device, ended since or not."""
+    query = sa.select(SPANS.c.person).where(
+        SPANS.c.device == device.hex(), SPANS.c.consent == consent
+    )
+    person: str | None = db.execute(query).scalar()
+    return person
+
+
 def keep_span(db: sa.Connection, person: str, span: ConsentSpan) -> None:
     """Store a span, new or changed."""
     device = span.device.hex()
