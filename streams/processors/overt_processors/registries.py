@@ -1,9 +1,9 @@
 """The registries at hand: a plain consumer in its own thread, no group, always reading on.
 
-The control topic (keys) is read to its end first, then devices, people and beacons, all before the
-first record of content is looked at. Later, whoever meets something unknown calls ``read_on``: the
-thread asks the brokers for the end offsets of that moment, at most once a second, reads up to them,
-and answers. There is no timer: what is unknown then is unknown.
+Everything is read to its end before the first record of content is looked at. Later, whoever meets
+something unknown calls ``read_on``: the thread asks the brokers for the end offsets of that moment,
+at most once a second, reads up to them, and answers. There is no timer: what is unknown then is
+unknown.
 """
 
 import logging
@@ -37,6 +37,7 @@ _QUIET = logging.getLogger("librdkafka")
 _QUIET.setLevel(logging.CRITICAL)
 _POLL_S = 0.1
 _BATCH = 500
+_TOPICS = (CONTROL, DEVICE, PERSON, BEACON)
 _ASK_EVERY_S = 1.0
 _TIMEOUT_S = 5.0
 
@@ -46,8 +47,10 @@ class RegistryReader:
 
     def __init__(self, connection: client.Config, root: bytes, name: str) -> None:
         self.current = Registries(keyring=Keyring(root=root))
-        self._config = client.registry_reader(connection, name)
+        # A fetch that waits half a second for bytes would make a start and ``read_on`` wait, too.
+        self._config = {**client.registry_reader(connection, name), "fetch.wait.max.ms": 100}
         self._reached: dict[str, int] = {}
+        self._news: list[News] = []
         self._waiters: list[Future[None]] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -92,12 +95,9 @@ class RegistryReader:
     def _follow(self) -> None:
         consumer = Consumer(self._config, logger=_QUIET)
         try:
-            for topics in ((CONTROL,), (CONTROL, DEVICE, PERSON, BEACON)):
-                consumer.assign(
-                    [TopicPartition(t, 0, self._reached.get(t, OFFSET_BEGINNING)) for t in topics]
-                )
-                self._read_to_end(consumer, topics)
-            now = self.current
+            consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING) for topic in _TOPICS])
+            self._read_to_end(consumer)
+            now = self._believe()
             telemetry.registries_read(
                 len(now.devices), len(now.persons), len(now.beacons.leases), now.keyring.version
             )
@@ -105,26 +105,28 @@ class RegistryReader:
             asked_s = 0.0
             while not self._stopping.is_set():
                 self._take(consumer.consume(_BATCH, _POLL_S))
+                self._believe()
                 if self._waiters and time.monotonic() - asked_s >= _ASK_EVERY_S:
                     asked_s = time.monotonic()
                     with self._lock:
                         waiters, self._waiters = self._waiters, []
-                    self._read_to_end(consumer, topics)
+                    self._read_to_end(consumer)
+                    self._believe()
                     for waiter in waiters:
                         waiter.set_result(None)
         finally:
             consumer.close()
 
-    def _read_to_end(self, consumer: Consumer, topics: Iterable[str]) -> None:
-        ends = self._ends(consumer, topics)
+    def _read_to_end(self, consumer: Consumer) -> None:
+        ends = self._ends(consumer)
         while not self._stopping.is_set():
             if all(self._reached.get(topic, 0) >= end for topic, end in ends.items()):
                 return
             self._take(consumer.consume(_BATCH, _POLL_S))
 
-    def _ends(self, consumer: Consumer, topics: Iterable[str]) -> dict[str, int]:
+    def _ends(self, consumer: Consumer) -> dict[str, int]:
         """Return the end offsets of this moment, in one request to the brokers."""
-        asked = [TopicPartition(topic, 0, OFFSET_END) for topic in topics]
+        asked = [TopicPartition(topic, 0, OFFSET_END) for topic in _TOPICS]
         while not self._stopping.is_set():
             try:
                 found = consumer.offsets_for_times(asked, timeout=_TIMEOUT_S)
@@ -140,23 +142,27 @@ class RegistryReader:
         raise Transient("stopped while reading the registries", reason="stopped")
 
     def _take(self, messages: Iterable[Any]) -> None:
-        news: list[News] = []
         for message in messages:
             error = message.error()
             if error is None:
                 self._reached[message.topic()] = message.offset() + 1
-                news += _read(message)
+                self._news += _read(message)
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._reached[message.topic()] = message.offset()
             elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
                 # (That one is as it should be: no group takes part, but the client looks for it.)
                 # librdkafka goes on by itself; whoever waits, waits until it does.
                 telemetry.registries_lag(error.name())
-        if news:
-            learnt = learn(self.current, news)
+
+    def _believe(self) -> Registries:
+        """Learn what was read; at the start all of it at once, so that the keys come first."""
+        if self._news:
+            learnt = learn(self.current, self._news)
+            self._news = []
             self.current = learnt.registries
             for reason in learnt.refused:
                 telemetry.registry_refused("registry", reason)
+        return self.current
 
 
 def _read(message: Any) -> list[News]:
