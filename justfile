@@ -6,6 +6,7 @@ check:
     ruff check .
     mypy schemas/overt_schemas producer/overt_producer streams/*/overt_* deploy/overt_ops tests
     lint-imports
+    for room in schemas producer streams/* deploy; do (cd $room && deptry . ) || exit 1; done
     python .ci/lock.py --check
 
 # format and mend what can be mended by a tool
