@@ -254,7 +254,8 @@ def test_presence_arrives_and_is_counted_once_the_group_is_large(endpoint: Endpo
 
 
 def test_killed_it_comes_back_and_knows_what_it_knew(endpoint: Endpoint, consent: Consent) -> None:
-    number = ask(endpoint.stack, "ops", "POST", api.PAUSE, {"groups": ["nobody"]})["beacon"]
+    scope = {"groups": [f"device:{endpoint.device.hex()}"]}
+    number = ask(endpoint.stack, "ops", "POST", api.PAUSE, scope)["beacon"]
     head = ask(endpoint.stack, "ops", "GET", api.LOG_HEAD)
     before = pid(endpoint.stack)
 
@@ -262,7 +263,7 @@ def test_killed_it_comes_back_and_knows_what_it_knew(endpoint: Endpoint, consent
     until(lambda: pid(endpoint.stack) not in (0, before))
     endpoint.stack.wait_ready(["authority"])
 
-    after = ask(endpoint.stack, "ops", "POST", api.RESUME, {"groups": ["nobody"]})["beacon"]
+    after = ask(endpoint.stack, "ops", "POST", api.RESUME, scope)["beacon"]
     assert after > number
     assert endpoint.is_registered(consent.consent)
     assert ask(endpoint.stack, "ops", "GET", api.LOG_HEAD)["size"] > head["size"]

@@ -145,6 +145,8 @@ def test_a_log_that_was_rewritten_does_not_open(tmp_path: Path) -> None:
     log.append([draft(n) for n in range(4)])
     other.append([draft(n) for n in (0, 1, 7, 3, 4)])
     published = log.head()
+    log.close()
+    other.close()
 
     with pytest.raises(Untrusted):
         AuditLog(tmp_path / "other.log", FakeClock()).open(published.size, published.root())

@@ -1,10 +1,13 @@
-"""The process: one server loop, one thread that keeps house, one that reads Kafka.
+"""The process: one server loop; threads that say beacons, keep house, tell the log, read Kafka.
 
 Order of a start: files, SQL, log, keys, what a crash left in the outbox, the first beacon, the
 door, then ``<state_dir>/ready``. Order of a stop (SIGTERM, at most 5 s): the file is removed, the
 door closes, the threads end, connections close. kill -9 loses nothing: see outbox, log and beacon.
+A thread that meets what nobody foresaw stops the process with a failure: a door that answers while
+no beacon goes out would only look alive.
 """
 
+import os
 import signal
 import socket
 import ssl
@@ -26,7 +29,7 @@ from overt_authority.settings import Settings
 from overt_authority.web import peer
 from overt_authority.web.app import app
 from overt_schemas.clock import SystemClock
-from overt_schemas.errors import EXIT_INTERRUPTED, EXIT_OK, OvertError, Transient
+from overt_schemas.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, OvertError, Transient
 
 _START_S = 60.0  # how long a start waits for brokers and key server before it gives up
 _RETRY_S = 0.5
@@ -36,7 +39,7 @@ _MAX_CONNECTIONS = 512
 
 def run(settings: Settings, publisher: Publisher | None = None) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code. ``publisher``: a twin, for tests."""
-    clock, stop, got = SystemClock(), threading.Event(), [0]
+    clock, stop, got, broken = SystemClock(), threading.Event(), [0], threading.Event()
     ready = settings.state_dir / "ready"
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     ready.unlink(missing_ok=True)
@@ -44,6 +47,12 @@ def run(settings: Settings, publisher: Publisher | None = None) -> int:
     def note(number: int, _frame: object) -> None:
         got[0] = number
         stop.set()
+
+    def opened(door: uvicorn.Server) -> None:
+        if stop.is_set():  # told before uvicorn listened to signals
+            door.should_exit = True
+        else:
+            _say_ready(ready)
 
     # uvicorn takes both signals while it runs and raises them again when it is done.
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -54,12 +63,15 @@ def run(settings: Settings, publisher: Publisher | None = None) -> int:
             reader = None
             if publisher is None:
                 reader = inbox(kafka(settings), services.database, services.receipts, stop)
-            with _threads(services, settings, reader, stop):
+            with _threads(services, settings, reader, stop, broken):
+                door = server(services, settings, lambda: opened(door))
                 try:
-                    server(services, settings, lambda: _say_ready(ready)).run()
+                    door.run()
                 finally:
                     ready.unlink(missing_ok=True)
     telemetry.stopped()
+    if broken.is_set():
+        return EXIT_FAILURE
     return EXIT_INTERRUPTED if got[0] == signal.SIGINT else EXIT_OK
 
 
@@ -89,7 +101,7 @@ def server(services: Services, settings: Settings, on_ready: Callable[[], None])
 
 
 def keep_house(services: Services, interval_s: float, stop: threading.Event) -> None:
-    """Publish a beacon every interval and do what has become due, until stopped."""
+    """Do every interval what has become due, until stopped."""
     while not stop.wait(interval_s):
         for stage, work in (
             ("keys", services.epoch_keys.rotate),
@@ -99,6 +111,11 @@ def keep_house(services: Services, interval_s: float, stop: threading.Event) -> 
             ("log", services.teller.tell),
         ):
             _try(stage, work)
+
+
+def say_beacons(services: Services, interval_s: float, stop: threading.Event) -> None:
+    """Publish a beacon every interval; it waits for no other work, which may take minutes."""
+    while not stop.wait(interval_s):
         try:
             services.beacons.publish()
         except OvertError as exc:
@@ -140,16 +157,24 @@ def _start(services: Services, stop: threading.Event) -> None:
 
 @contextmanager
 def _threads(
-    services: Services, settings: Settings, reader: Inbox | None, stop: threading.Event
+    services: Services,
+    settings: Settings,
+    reader: Inbox | None,
+    stop: threading.Event,
+    broken: threading.Event,
 ) -> Iterator[None]:
     works: list[tuple[str, Callable[[], None]]] = [
+        ("beacon", lambda: say_beacons(services, settings.beacon.interval_s, stop)),
         ("house", lambda: keep_house(services, settings.beacon.interval_s, stop)),
         ("log", lambda: tell_log(services, stop)),
     ]
     if reader is not None:
         works.append(("inbox", reader.run))
     # Daemons: a thread that hangs in a foreign library must not hold up the exit.
-    threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in works]
+    threads = [
+        threading.Thread(target=_guarded, args=(name, work, broken), name=name, daemon=True)
+        for name, work in works
+    ]
     for thread in threads:
         thread.start()
     try:
@@ -159,6 +184,15 @@ def _threads(
         deadline = time.monotonic() + 1.5
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def _guarded(name: str, work: Callable[[], None], broken: threading.Event) -> None:
+    try:
+        work()
+    except Exception as exc:
+        telemetry.thread_broke(name, type(exc).__name__, telemetry.where(exc))
+        broken.set()
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _say_ready(path: Path) -> None:

@@ -5,7 +5,9 @@ An event logs and counts. Labels are bounded codes; no name of a person, no key,
 
 import logging
 import sys
+import traceback
 from collections import Counter
+from pathlib import Path
 
 import structlog
 
@@ -32,6 +34,12 @@ def configure() -> None:
 
 def _count(event: str, label: str = "", amount: int = 1) -> None:
     COUNTS[f"{event}:{label}" if label else event] += amount
+
+
+def where(exc: BaseException) -> str:
+    """Return file and line, and no more: a traceback's text could hold what was sent."""
+    frame = traceback.extract_tb(exc.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 def started(port: int) -> None:
@@ -127,6 +135,11 @@ def people_keyed(people: int) -> None:
 def work_deferred(stage: str, reason: str) -> None:
     _count("work_deferred", stage)
     _log.warning("work_deferred", stage=stage, reason=reason)
+
+
+def thread_broke(thread: str, error: str, place: str) -> None:
+    _count("thread_broke", thread)
+    _log.critical("thread_broke", thread=thread, error=error, where=place)
 
 
 def log_recovered(entries: int, cut_bytes: int) -> None:

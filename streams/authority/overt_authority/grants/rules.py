@@ -53,7 +53,7 @@ def check_grant(held: Held | None, subscriber: str, now_ms: int) -> Grant:
     grant = held.grant
     if grant.subscriber != subscriber:
         raise Refused("the grant is another subscriber's", reason=api.NOT_YOURS)
-    others = set(grant.approvers) - {held.requester}
+    others = set(grant.approvers) - {held.requester, grant.subscriber}
     if grant.state == REQUESTED or len(others) < APPROVERS:
         raise Refused("two approvers who did not request it are needed", reason=api.NOT_APPROVED)
     if grant.state != ACTIVE or not grant.not_before_ms <= now_ms < grant.not_after_ms:
@@ -111,10 +111,11 @@ def approve(held: Held, operator: str) -> tuple[tuple[str, ...], str]:
     """Return approvers and state after one more approval; repeats change nothing.
 
     Raises:
-        Refused: who asked for a grant does not approve it; an ended one is not approved.
+        Refused: who asked for a grant, or reads under it, does not approve it; nobody approves an
+            ended one.
     """
-    if operator == held.requester:
-        raise Refused("who requests a grant does not approve it", reason=api.WRONG_IDENTITY)
+    if operator in (held.requester, held.grant.subscriber):
+        raise Refused("who requests or uses a grant does not approve it", reason=api.WRONG_IDENTITY)
     if held.grant.state == ENDED:
         raise Refused("the grant has ended", reason=api.EXPIRED)
     approvers = held.grant.approvers

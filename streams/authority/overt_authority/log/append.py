@@ -6,6 +6,7 @@ returns only after the flush. What a crash cut off in the middle was never flush
 released on it: it is removed at the next start, unless it had been published already.
 """
 
+import fcntl
 import os
 import struct
 import threading
@@ -19,7 +20,7 @@ from overt_authority import telemetry
 from overt_authority.log.merkle import EMPTY, Frontier, leaf_hash
 from overt_schemas import codec
 from overt_schemas.clock import Clock
-from overt_schemas.errors import Transient, Untrusted
+from overt_schemas.errors import Permanent, Transient, Untrusted
 from overt_schemas.records import AuditEntry
 
 _HEAD = struct.Struct(">II")
@@ -56,9 +57,16 @@ class AuditLog:
 
         Raises:
             Untrusted: they are not; the file is left as it is.
+            Permanent: another process has it open: two would write over each other's entries.
         """
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process
+        except OSError as exc:
+            raise Permanent(
+                "another authority writes this audit log: stop it first", reason="log"
+            ) from exc
         _flush_folder(self._path.parent)
         known = EMPTY if published == 0 else b""
         with self._path.open("rb") as file:

@@ -8,10 +8,12 @@ from overt_authority.web import auditors, endpoints, gate, operators, processors
 
 def app(services: Services) -> Starlette:
     """Return the application; what no route takes is refused."""
-    return Starlette(
+    made = Starlette(
         routes=[
             *endpoints.routes(services), *processors.routes(services), *readers.routes(services),
             *operators.routes(services), *auditors.routes(services),
         ],
         exception_handlers={404: gate.unknown, 405: gate.unknown},
     )  # fmt: skip
+    made.router.redirect_slashes = False
+    return made

@@ -20,9 +20,9 @@ def name(body: Mapping[str, Any], field: str) -> str:
 
 
 def text(body: Mapping[str, Any], field: str) -> str:
-    """Return a text."""
+    """Return a text in ASCII: a token, a PEM."""
     value = body.get(field)
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or not value.isascii():
         raise Malformed(f"{field} is not a text", reason="field")
     return value
 

@@ -8,10 +8,8 @@ name, a key or what was sent.
 import asyncio
 import json
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -94,7 +92,7 @@ def failure(path: str, exc: Exception) -> Response:
             telemetry.request_unanswered(path, exc.reason)
             return _error(503, exc.reason, str(exc))
         case _:
-            telemetry.request_broke(path, type(exc).__name__, _where(exc))
+            telemetry.request_broke(path, type(exc).__name__, telemetry.where(exc))
             return _error(500, "internal", "the authority failed; nothing was released")
 
 
@@ -131,12 +129,6 @@ async def _body(request: Request, max_bytes: int) -> Mapping[str, Any]:
     if not isinstance(body, dict):
         raise Malformed("the request is not a JSON object", reason="json")
     return body
-
-
-def _where(exc: Exception) -> str:
-    """Return file and line, and no more: a traceback's text could hold what was sent."""
-    frame = traceback.extract_tb(exc.__traceback__)[-1]
-    return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
 def _error(status: int, code: str, detail: str) -> Response:

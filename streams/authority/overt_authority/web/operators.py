@@ -86,10 +86,10 @@ def _grants(services: Services) -> list[BaseRoute]:
 
 def _pauses(services: Services) -> list[BaseRoute]:
     def pause(call: Call) -> Mapping[str, Any]:
-        return {"beacon": services.pauses.pause(_scopes(call), call.name)}
+        return {"beacon": services.pauses.pause(_scopes(services, call), call.name)}
 
     def resume(call: Call) -> Mapping[str, Any]:
-        return {"beacon": services.pauses.resume(_scopes(call), call.name)}
+        return {"beacon": services.pauses.resume(_scopes(services, call), call.name)}
 
     return [
         route("POST", api.PAUSE, pause, Kind.OPERATOR),
@@ -103,6 +103,16 @@ def _group(name: str) -> str:
     return name
 
 
-def _scopes(call: Call) -> list[str]:
+def _scopes(services: Services, call: Call) -> list[str]:
+    """Return what is paused or resumed: a misspelt name must not look like a fleet that stopped."""
     scopes = fields.names(call.body, "groups", _MAX_GROUPS)
-    return [scope if _DEVICE.fullmatch(scope) else _group(scope) for scope in scopes]
+    with services.database.read() as db:
+        for scope in scopes:
+            if _DEVICE.fullmatch(scope):
+                device = bytes.fromhex(scope.removeprefix(DEVICE_PREFIX))
+                is_known = devices.find(db, device) is not None
+            else:
+                is_known = policies.newest(db, _group(scope)) is not None
+            if not is_known:
+                raise Missing("a group or device is unknown: nothing was changed", reason="group")
+    return list(scopes)

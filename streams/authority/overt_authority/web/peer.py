@@ -3,11 +3,17 @@
 uvicorn does not show it to the application, so its protocol is subclassed: ``scope["state"]`` of
 every request of the connection carries a ``Peer`` or None. Chain, dates and purpose were checked by
 the TLS library; here the name is read and the issuer looked at again: an endpoint is who the device
-CA says, and the device CA names nobody else.
+CA says, and the device CA names nobody else. A name has one spelling, since names are compared: who
+approved a grant, whose grant it is.
+
+Connections are bounded by caller, all without a certificate being one, so that nobody takes the
+places of the others; and one that has not said what it wants in ``HEAD_S`` is closed.
 """
 
 import asyncio
+import re
 import ssl
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -18,6 +24,11 @@ from cryptography.x509.oid import NameOID
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 STATE = "peer"
+MOST = 64  # connections of one caller, and
+MOST_STRANGERS = 128  # of all who show no certificate: they may only enrol
+HEAD_S = 10.0
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_DEVICE = re.compile(r"[0-9a-f]{32}")
 
 
 class Kind(Enum):
@@ -43,13 +54,18 @@ def identify(der: bytes | None, device_ca: x509.Certificate) -> Peer | None:
     """Return who a verified certificate names, or None if it names nobody we know."""
     if der is None:
         return None
-    certificate = x509.load_der_x509_certificate(der)
-    kinds = _values(certificate, NameOID.ORGANIZATION_NAME)
-    names = _values(certificate, NameOID.COMMON_NAME)
-    units = _values(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME)
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        kinds = _values(certificate, NameOID.ORGANIZATION_NAME)
+        names = _values(certificate, NameOID.COMMON_NAME)
+        units = _values(certificate, NameOID.ORGANIZATIONAL_UNIT_NAME)
+    except ValueError:
+        return None
     if len(kinds) != 1 or len(names) != 1 or kinds[0] not in {kind.value for kind in Kind}:
         return None
     kind = Kind(kinds[0])
+    if not (_DEVICE if kind is Kind.ENDPOINT else _NAME).fullmatch(names[0]):
+        return None
     if (kind is Kind.ENDPOINT) != _is_issued_by(certificate, device_ca):
         return None
     not_after_ms = int(certificate.not_valid_after_utc.timestamp() * 1000)
@@ -59,14 +75,57 @@ def identify(der: bytes | None, device_ca: x509.Certificate) -> Peer | None:
 
 def protocol(device_ca: x509.Certificate) -> type[H11Protocol]:
     """Return uvicorn's HTTP/1.1 protocol with the peer in each request's state."""
+    open_ones: Counter[tuple[Kind, str] | None] = Counter()
 
     class PeerProtocol(H11Protocol):
+        _is_counted = False
+        _caller: tuple[Kind, str] | None = None
+        _deadline: asyncio.TimerHandle | None = None
+
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
             tls = transport.get_extra_info("ssl_object")
             der = tls.getpeercert(binary_form=True) if tls is not None else None
+            peer = identify(der, device_ca)
             # uvicorn copies this dictionary into the scope of each request.
-            self.app_state = {**self.app_state, STATE: identify(der, device_ca)}
+            self.app_state = {**self.app_state, STATE: peer}
+            self._caller = (peer.kind, peer.name) if peer else None
+            self._is_counted = True
+            open_ones[self._caller] += 1
+            if open_ones[self._caller] > (MOST if peer else MOST_STRANGERS):
+                transport.abort()
+            self._watch()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            if self._is_counted:
+                self._is_counted = False
+                open_ones[self._caller] -= 1
+                if not open_ones[self._caller]:
+                    del open_ones[self._caller]
+            if self._deadline is not None:
+                self._deadline.cancel()
+            super().connection_lost(exc)
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._watch()
+
+        def _watch(self) -> None:
+            """Give a request that has begun until the deadline; more bytes do not extend it."""
+            if not self._is_unasked():
+                if self._deadline is not None:
+                    self._deadline.cancel()
+                self._deadline = None
+            elif self._deadline is None:
+                self._deadline = self.loop.call_later(HEAD_S, self._give_up)
+
+        def _give_up(self) -> None:
+            self._deadline = None
+            if self._is_unasked():
+                self.transport.abort()
+
+        def _is_unasked(self) -> bool:
+            return self.cycle is None or self.cycle.response_complete
 
         def shutdown(self) -> None:
             super().shutdown()
