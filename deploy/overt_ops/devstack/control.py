@@ -9,6 +9,7 @@ import contextlib
 import json
 import shutil
 import socket
+import time
 from pathlib import Path
 from typing import Any
 
@@ -95,11 +96,15 @@ def stop_orphans(layout: Layout, patience_s: float = 15.0) -> int:
     for process in found:
         with contextlib.suppress(psutil.Error):
             process.terminate()
-    _, alive = psutil.wait_procs(found, timeout=patience_s)
-    for process in alive:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(alive, timeout=5)
+    deadline = time.monotonic() + patience_s
+    # Not psutil.wait_procs: where nobody reaps them, the dead stay in the table for ever.
+    while alive := [p for p in found if is_same(p.pid, p.create_time())]:
+        if time.monotonic() > deadline:
+            for process in alive:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            break
+        time.sleep(0.05)
     _forget(layout)
     return len(found)
 

@@ -30,7 +30,7 @@ class Outcome(Enum):
 
 def look(probe: Probe, pid: int) -> tuple[Outcome, str]:
     """Return whether the process is ready; for an unsafe one, the reason in words."""
-    if not _serves(probe):
+    if not _serves(probe, pid):
         return Outcome.NOT_YET, ""
     for url in probe.refused_urls:
         status = _status(url, "")
@@ -45,8 +45,8 @@ def look(probe: Probe, pid: int) -> tuple[Outcome, str]:
     return Outcome.READY, ""
 
 
-def _serves(probe: Probe) -> bool:
-    if probe.file and not Path(probe.file).exists():
+def _serves(probe: Probe, pid: int) -> bool:
+    if probe.ready_file and not _is_fresh(Path(probe.ready_file), pid):
         return False
     if probe.port and not _accepts(probe.port):
         return False

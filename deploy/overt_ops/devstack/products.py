@@ -96,5 +96,7 @@ def _service(layout: Layout, ports: Mapping[str, int], product: Product) -> Serv
         cwd=str(state),
         log=str(layout.log(product.name)),
         stage=product.stage,
-        probe=Probe(port=ports[product.port] if product.port else 0, file=str(state / "ready")),
+        probe=Probe(
+            port=ports[product.port] if product.port else 0, ready_file=str(state / "ready")
+        ),
     )

@@ -21,16 +21,15 @@ _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ", "SSL_CERT_FILE", "SSL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """How readiness is seen: a port that accepts, a URL that answers 200, a file that is there.
+    """How readiness is seen: all that is given here must hold; a second of life if nothing is.
 
     Attributes:
         port: loopback port that must accept a connection; the one shown by ``dev status``.
-        url: if given, must answer 200 as well; ``ca`` verifies it where it is https.
-        ready_file: must have been touched since the process was born (services of the product
-            do that once they serve, and remove it when they don't).
-        refused_urls: must answer 401 or 403 to a stranger, else the process is stopped for good:
-            an open side door is worse than no service.
-        file: must exist; the process makes it when it serves and removes it at its start and end.
+        url: must answer 200; ``ca`` verifies it where it is https.
+        ready_file: must have been touched since the process was born; services of the product do
+            that once they serve, and remove it when they don't.
+        refused_urls: must answer 401, 403 or 404 to a stranger, else the process is stopped for
+            good: an open side door is worse than no service.
     """
 
     port: int = 0
@@ -38,7 +37,6 @@ class Probe:
     ca: str = ""
     ready_file: str = ""
     refused_urls: tuple[str, ...] = ()
-    file: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,7 +138,7 @@ class Supervisor:
 
     def _probe(self, unit: Unit) -> None:
         probe = unit.service.probe
-        if not (probe.port or probe.url or probe.file):
+        if not (probe.port or probe.url or probe.ready_file):
             if time.monotonic() - unit.since >= _SETTLE_S:
                 self._tell(unit.service.name, BecameReady())
             return
@@ -164,8 +164,6 @@ class Supervisor:
     def _spawn(self, unit: Unit) -> None:
         entry = unit.service
         log = Path(entry.log)
-        if entry.probe.file:  # of a process that was killed
-            Path(entry.probe.file).unlink(missing_ok=True)
         if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
             log.replace(log.with_suffix(".log.1"))
         try:
