@@ -64,9 +64,24 @@ def test_a_name_that_turns_out_to_be_free_is_created_again() -> None:
 
     link, _ = chain.begin(ours)
     link, _ = chain.step(link, chain.Exists(), 0)
-    _, again = chain.step(link, chain.Missing(), 0)
+    _, again = chain.step(link, chain.Missing(0.0), 0)
 
     assert again == chain.Create(ours)
+
+
+def test_a_name_that_is_taken_and_never_there_is_asked_for_later_and_later() -> None:
+    link, _ = chain.begin(_object(0, 9))
+
+    waits = []
+    for _ in range(10):
+        link, _ = chain.step(link, chain.Exists(), 1000)
+        link, again = chain.step(link, chain.Missing(0.5), 1000)
+        waits.append(link.not_before - 1000)
+        assert isinstance(again, chain.Create)
+
+    assert waits == sorted(waits)
+    assert waits[0] == 75_000_000
+    assert waits[-1] == 3_750_000_000
 
 
 def test_a_failure_is_tried_again_later_and_later() -> None:

@@ -1,6 +1,8 @@
 """Objects: any Avro reader reads them, and each byte range is exactly its records."""
 
+import hashlib
 import io
+from dataclasses import replace
 
 import fastavro
 import pytest
@@ -9,9 +11,11 @@ from hypothesis import strategies as st
 
 from overt_schemas.errors import Malformed
 from overt_schemas.records import StoredPart
-from overt_sinks import container
+from overt_sinks import avro, container
 from overt_sinks.taken import Taken
 from tests.sinks.made import WHERE, Segments, aside, notice, taken
+
+DEVICE = Segments()
 
 
 def _mixed(count: int) -> list[Taken]:
@@ -65,6 +69,42 @@ def test_what_is_read_back_is_what_was_built() -> None:
     assert found == built
     assert (found.first, found.last, found.set_aside) == (8, 159, (9,))
     assert all(isinstance(part, StoredPart) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "offsets"),
+    [(8, 9, (8, 12)), (8, 9, (7, 8)), (8, 9, (9, 8)), (8, 9, (8, 8))],
+    ids=["beyond its range", "before its range", "out of order", "twice"],
+)
+def test_an_object_whose_records_are_not_those_of_its_range_is_not_adopted(
+    first: int, last: int, offsets: tuple[int, ...]
+) -> None:
+    device = Segments()
+    _, data = container.build(WHERE, first, last, [taken(n, device.part()) for n in offsets])
+
+    with pytest.raises(Malformed):
+        container.adopt(data)
+
+
+def test_an_object_with_another_partitions_record_is_not_adopted() -> None:
+    other = replace(WHERE, number=3)
+    _, ours = container.build(WHERE, 8, 8, [taken(8, DEVICE.part())])
+    _, theirs = container.build(other, 8, 8, [taken(8, DEVICE.part())])
+
+    with pytest.raises(Malformed):
+        container.adopt(_with_body_of(ours, theirs))
+
+
+def _with_body_of(ours: bytes, theirs: bytes) -> bytes:
+    """Return our header, its hash made right, over their records."""
+    cursor, other = avro.Cursor(ours), avro.Cursor(theirs)
+    _, sync = cursor.header()
+    other.header()
+    at = cursor.at - avro.SYNC_BYTES - 1 - 64
+    body = theirs[other.at : -avro.SYNC_BYTES] + sync
+    blank = ours[:at] + b"0" * 64 + ours[at + 64 : cursor.at] + body
+    digest = hashlib.sha256(blank).hexdigest().encode()
+    return blank[:at] + digest + blank[at + 64 :]
 
 
 def test_an_object_may_hold_nothing_but_a_range() -> None:

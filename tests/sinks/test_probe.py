@@ -17,6 +17,7 @@ class LyingBucket:
 
     lie: str = ""
     objects: dict[str, bytes] = field(default_factory=dict)
+    listed: list[str] = field(default_factory=list)
 
     def create(self, name: str, data: bytes) -> None:
         if self.lie == "away":
@@ -35,6 +36,7 @@ class LyingBucket:
         return self.objects[name]
 
     def list(self, folder: str) -> Iterable[Listed]:
+        self.listed.append(folder)
         if self.lie == "lists later":
             return []
         return [Listed(name=name, size=1) for name in self.objects if name.startswith(f"{folder}/")]
@@ -63,7 +65,7 @@ def test_a_store_that_keeps_its_word_passes() -> None:
 
     probe(bucket, bucket, LyingDoors(), "token")
 
-    assert bucket.objects == {"probe/token": b"ours token"}
+    assert bucket.objects == {"probe/token/ours": b"ours token"}
 
 
 def test_the_twin_of_the_store_passes() -> None:
@@ -127,4 +129,12 @@ def test_nothing_is_probed_twice_under_one_name() -> None:
     for token in tokens:
         probe(bucket, None, LyingDoors(), token)
 
-    assert sorted(bucket.objects) == ["probe/a", "probe/b"]
+    assert sorted(bucket.objects) == ["probe/a/ours", "probe/b/ours"]
+
+
+def test_a_start_lists_what_it_put_and_not_what_all_starts_put() -> None:
+    bucket = LyingBucket(objects={f"probe/{n}/ours": b"" for n in range(100)})
+
+    probe(bucket, None, LyingDoors(), "token")
+
+    assert bucket.listed == ["probe/token"]

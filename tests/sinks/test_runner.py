@@ -16,7 +16,7 @@ from overt_sinks.index import Index
 from overt_sinks.naming import Partition
 from overt_sinks.rolling import Limits
 from overt_sinks.runner import Runner, Source
-from overt_sinks.store import Store
+from overt_sinks.store import AlreadyExists, NotFound, Store
 from overt_sinks.testing import KeptLetters, ScriptedConsumer, StillTopic
 from overt_sinks.writer import Writer
 from tests.sinks.made import TOPIC_ID, Segments
@@ -41,6 +41,10 @@ class Slow(Store):
         failure = self.failures.pop(0) if self.failures else ""
         if failure == "before":
             raise Transient("503", reason="store")
+        if failure == "gone":
+            raise NotFound("no object of that name", reason="not_found")
+        if failure == "taken":
+            raise AlreadyExists("the name is taken", reason="exists")
         super().create(name, data)
         if failure == "after":
             raise Transient("time-out", reason="store")
@@ -284,6 +288,54 @@ def test_an_offset_that_the_log_no_longer_holds_stops_the_sink(desk: Desk) -> No
         desk.run(_give(0), expire, until=lambda _d: False)
 
     assert stopped.value.reason == "expired"
+
+
+@pytest.mark.parametrize(
+    ("code", "name"), [(-199, "_BAD_MSG"), (-198, "_BAD_COMPRESSION"), (2, "INVALID_MSG")]
+)
+def test_a_record_that_cannot_be_read_is_not_passed_over(desk: Desk, code: int, name: str) -> None:
+    def broken(consumer: Any) -> None:
+        consumer.problems.append(_Problem(code, name))
+
+    with pytest.raises(Permanent) as stopped:
+        desk.run(_give(0), broken, until=lambda _d: False)
+
+    assert stopped.value.reason == "unreadable"
+
+
+def test_records_that_did_not_come_are_not_passed_over(desk: Desk) -> None:
+    def stale(consumer: ScriptedConsumer) -> None:
+        # What was fetched before a rebalance and is handed out behind it.
+        consumer.take_away()
+        consumer.give(0)
+        consumer.positions[0] = 10
+
+    with pytest.raises(Transient) as stopped:
+        desk.run(_give(0), stale, until=lambda _d: False, limits=Limits(age_ns=3_600_000_000_000))
+
+    assert stopped.value.reason == "hole"
+    assert desk.stored(0) == []
+    assert desk.committed[0][0] == 0
+
+
+def test_a_bucket_that_is_gone_stops_the_sink_and_says_what_to_do(desk: Desk) -> None:
+    desk.store.failures = ["gone"]
+
+    with pytest.raises(Permanent, match="stream-ops topology apply") as stopped:
+        desk.run(_give(0), until=lambda _d: False)
+
+    assert stopped.value.reason == "no_bucket"
+
+
+def test_a_store_that_says_taken_and_holds_nothing_frees_the_writer_of_a_partition_lost(
+    desk: Desk,
+) -> None:
+    desk.store.failures = ["taken"] * 100_000
+
+    desk.run(_give(0), lambda c: c.take_away(), lambda _c: desk.store.failures.clear(),
+             _give(0), until=lambda d: d.committed[0][0] == 40)  # fmt: skip
+
+    assert desk.stored(0) == list(enumerate(LOG))
 
 
 def test_brokers_that_are_away_for_a_while_stop_nothing(desk: Desk) -> None:

@@ -22,6 +22,11 @@ hot = "hot"
 url = "sqlite:////index.db"
 """
 
+ALONE = GOOD.replace(
+    'url = "file:///objects"',
+    'url = "http://127.0.0.1:9"\naccess_key_file = "a"\nsecret_key_file = "b"',
+)
+
 
 def write(folder: Path, text: str, mode: int = 0o600) -> Path:
     path = folder / "settings.toml"
@@ -52,6 +57,7 @@ def test_the_age_of_a_flush_is_a_setting(tmp_path: Path) -> None:
         (f"{GOOD}[sink]\nflush_age_s = 0\n", "sink.flush_age_s"),
         (f"{GOOD}[sink]\nbudget_bytes = 1048576\n", "sink: Value error, object_bytes is more"),
         (GOOD.replace("[index]", "[indices]"), "index"),
+        (ALONE, "store: Value error, an S3 store needs a second identity"),
         ("state_dir = ", "is not a TOML file"),
         (b"\xff\xfe".decode("latin1"), "is not a TOML file"),
     ],
@@ -99,3 +105,17 @@ def test_an_error_never_shows_the_value_it_was_given(tmp_path: Path) -> None:
         settings.load(write(tmp_path, GOOD.replace('hot = "hot"', "hot = 'x'\naccess = 'SECRET'")))
 
     assert "SECRET" not in str(refused.value)
+
+
+def test_the_second_identity_is_another(tmp_path: Path) -> None:
+    for name, content in (("a", "SAME"), ("b", "secret"), ("c", "SAME\n"), ("d", "other")):
+        (tmp_path / name).write_text(content)
+        (tmp_path / name).chmod(0o600)
+    second = 'second_access_key_file = "c"\nsecond_secret_key_file = "d"\n[index]'
+    text = ALONE.replace("[index]", second)
+    for name in "abcd":
+        text = text.replace(f'"{name}"', f'"{tmp_path / name}"')
+    config = settings.load(write(tmp_path, text))
+
+    with pytest.raises(Refused, match="the same"):
+        settings.second_keys(config.store)

@@ -33,6 +33,8 @@ _TOPIC_GONE = {
     KafkaError._UNKNOWN_TOPIC,
     KafkaError._UNKNOWN_PARTITION,
 }
+# librdkafka tells these of one batch and reads on behind it.
+_UNREADABLE = {KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError.INVALID_MSG}
 
 
 class LastOffsets(Protocol):
@@ -219,6 +221,11 @@ def translated(error: Any) -> Exception:
     if code == KafkaError._AUTO_OFFSET_RESET:
         text = f"the log does not hold the offset to read from ({name}): commit one to go on from"
         return Permanent(text, reason="expired")
+    if code in _UNREADABLE:
+        text = (
+            f"a record cannot be read ({name}), and none is passed over: look at the broker's log"
+        )
+        return Permanent(text, reason="unreadable")
     if code in _TOPIC_GONE:
         return Permanent("the topic is not there: run stream-ops topology apply", reason="no_topic")
     if code in _NOT_ALLOWED:

@@ -21,6 +21,7 @@ from overt_sinks.container import Object
 
 _FIRST_WAIT_NS = 100_000_000
 _LONGEST_WAIT_NS = 5_000_000_000
+_DOUBLINGS = 6  # reach the longest wait
 
 
 # What the world did.
@@ -43,7 +44,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Nothing stands under the name after all: some stores answer a clash like an existing name."""
+    """Nothing stands under the name after all: some stores answer a clash like an existing name.
+
+    It is created again, but later, like after ``Failed``: a store may say so for ever.
+    """
+
+    spread: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,31 +135,37 @@ def begin(built: Object) -> tuple[Link, Effect]:
 
 
 def step(link: Link, event: Event, now: int) -> tuple[Link, Effect]:
-    """Return what follows from an event; after ``Failed`` the same again, from ``not_before``.
+    """Return what follows from an event; from ``not_before`` where that lies ahead.
 
     Raises:
         Malformed: another object stands under the name than the chain allows.
     """
     match event:
         case Failed(spread):
-            wait = min(_FIRST_WAIT_NS << link.failures, _LONGEST_WAIT_NS)
-            until = now + wait // 2 + int(wait * spread / 2)
-            return replace(link, failures=link.failures + 1, not_before=until), link.doing
+            return _later(link, spread, now), link.doing
         case Created() if isinstance(link.doing, Create):
             return _to(link, Insert(link.object))
         case Exists() if isinstance(link.doing, Create):
-            return _to(link, Read(link.object))
+            read = Read(link.object)
+            return replace(link, doing=read, not_before=0), read
         case Found(found) if isinstance(link.doing, Read):
             _same_name(found, link.object)
             return _to(replace(link, object=found, adopted=True), Insert(found))
-        case Missing() if isinstance(link.doing, Read):
-            return _to(link, Create(link.object))
+        case Missing(spread) if isinstance(link.doing, Read):
+            create = Create(link.object)
+            return _later(replace(link, doing=create), spread, now), create
         case Indexed() if isinstance(link.doing, Insert):
             return link, Done(link.object, link.adopted)
         case Created() | Exists() | Found() | Missing() | Indexed():
             raise AssertionError(f"{type(event).__name__} does not answer {link.doing}")
         case _:
             assert_never(event)
+
+
+def _later(link: Link, spread: float, now: int) -> Link:
+    wait = min(_FIRST_WAIT_NS << min(link.failures, _DOUBLINGS), _LONGEST_WAIT_NS)
+    until = now + wait // 2 + int(wait * spread / 2)
+    return replace(link, failures=link.failures + 1, not_before=until)
 
 
 def _to(link: Link, doing: Create | Read | Insert) -> tuple[Link, Effect]:

@@ -36,6 +36,7 @@ _CODES = {
     "no_offset": EXIT_PARTIAL,
     "stale_offset": EXIT_PARTIAL,
     "expired": EXIT_PARTIAL,
+    "unreadable": EXIT_PARTIAL,
     # The store or an object is not what it must be.
     "create_only": EXIT_FINDING,
     "create_only_second": EXIT_FINDING,

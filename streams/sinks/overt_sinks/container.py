@@ -112,6 +112,25 @@ def read(data: bytes) -> tuple[Object, list[StoredPart]]:
     return _object(_range(metadata), data, len(parts), runs_of(datums)), parts
 
 
+def adopt(data: bytes) -> Object:
+    """Return an object of another worker, after holding its records to its range.
+
+    Who adopts it passes over all of the range and indexes what it holds.
+
+    Raises:
+        Malformed: it is no object of a sink, not whole, or holds what its range does not.
+    """
+    found, parts = read(data)
+    at = found.first
+    for part in parts:
+        if (part.topic_id, part.partition) != (found.partition.topic_id, found.partition.number):
+            raise Malformed("object holds another partition's record", reason="container")
+        if not at <= part.offset <= found.last:
+            raise Malformed("object holds a record out of its range", reason="container")
+        at = part.offset + 1
+    return found
+
+
 def read_run(data: bytes) -> list[StoredPart]:
     """Return the records of one run's bytes, as cut out of an object.
 

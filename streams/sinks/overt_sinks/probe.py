@@ -55,7 +55,9 @@ def probe(bucket: Bucket, second: Bucket | None, doors: Doors, token: str) -> No
         Refused: it does not, with the item as reason. No sink may run on it.
         Transient: it did not answer at all.
     """
-    name, ours, theirs = f"{FOLDER}/{token}", b"ours " + token.encode(), b"theirs"
+    # A folder for each start: what is listed stays one object, however many starts there were.
+    folder = f"{FOLDER}/{token}"
+    name, ours, theirs = f"{folder}/ours", b"ours " + token.encode(), b"theirs"
     _try("create", lambda: bucket.create(name, ours))
     _must(
         not _created(bucket, name, theirs),
@@ -68,10 +70,10 @@ def probe(bucket: Bucket, second: Bucket | None, doors: Doors, token: str) -> No
         )  # fmt: skip
     kept = _try("read", lambda: bucket.read(name))
     _must(kept == ours, "create_only", "the store says it kept an object and did not")
-    listed = _try("list", lambda: [item.name for item in bucket.list(FOLDER)])
+    listed = _try("list", lambda: [item.name for item in bucket.list(folder)])
     _must(name in listed, "list_after_put", "the store does not list what it just took")
     _must(
-        not _try("wrong_checksum", lambda: doors.takes_wrong_checksum(f"{name}-wrong")),
+        not _try("wrong_checksum", lambda: doors.takes_wrong_checksum(f"{folder}/wrong")),
         "wrong_checksum", "the store takes an upload whose checksum is wrong",
     )  # fmt: skip
     _must(

@@ -164,6 +164,22 @@ def step(desk: Desk, event: Input, now: int) -> tuple[Desk, list[Output]]:
     return desk, [*outputs, *writes, *flow]
 
 
+def hole(desk: Desk, records: Mapping[int, Sequence[Taken]]) -> int | None:
+    """Return a partition of which records are missing before these, or None.
+
+    The topic has no transactions and is never compacted, so its offsets have no gaps. Records that
+    come out of their turn (fetched before a rebalance, handed out behind it) would make an object
+    whose range covers what was never read.
+    """
+    for partition, new in records.items():
+        expected = desk.lanes[partition].taken if partition in desk.lanes else None
+        for record in new:
+            if expected is not None and record.offset > expected:
+                return partition
+            expected = None if expected is None else max(expected, record.offset + 1)
+    return None
+
+
 def wait_ns(desk: Desk, now: int) -> int:
     """Return how long nothing will be due by age alone; at most one age."""
     waiting = [lane.records[0].arrived_ns for lane in desk.lanes.values() if _idle(lane)]

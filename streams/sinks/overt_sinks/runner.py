@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from overt_schemas.clock import Clock
-from overt_schemas.errors import OvertError
+from overt_schemas.errors import OvertError, Transient
 from overt_sinks import brokers, rolling, telemetry
 from overt_sinks.crew import Crew
 from overt_sinks.intake import take
@@ -81,7 +81,14 @@ class Runner:
         messages = self.consumer.consume(_POLL_RECORDS, self._poll_s())
         if self._failure is not None:
             raise self._failure
-        self._apply(rolling.Polled(records=self._sorted(messages)))
+        records = self._sorted(messages)
+        missing = rolling.hole(self._desk, records)
+        if missing is not None:
+            raise Transient(
+                f"records of partition {missing} did not come: start again from the chain's end",
+                reason="hole",
+            )
+        self._apply(rolling.Polled(records=records))
         for outcome in self.crew.outcomes():
             self._settle(outcome)
 

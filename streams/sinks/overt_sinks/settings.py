@@ -65,6 +65,13 @@ class Store(_Section):
     cold: str = ""
     filer_probe_url: str = ""
 
+    @model_validator(mode="after")
+    def _can_be_probed(self) -> "Store":
+        second = (self.second_access_key_file, self.second_secret_key_file)
+        if self.url.startswith("http") and None in second:
+            raise ValueError("an S3 store needs a second identity to probe it with")
+        return self
+
 
 class Index(_Section):
     """Where the index is: an SQLAlchemy URL."""
@@ -161,8 +168,15 @@ def store_keys(store: Store) -> Keys | None:
 
 
 def second_keys(store: Store) -> Keys | None:
-    """Return the second identity of the probe, if one is given."""
-    return _keys(store.second_access_key_file, store.second_secret_key_file)
+    """Return the second identity of the probe, or None for a directory."""
+    second = _keys(store.second_access_key_file, store.second_secret_key_file)
+    first = store_keys(store)
+    if second is not None and first is not None and second.access == first.access:
+        raise Refused(
+            "the probe's second identity is the same as the first: give it another",
+            reason="settings",
+        )
+    return second
 
 
 def _keys(access: Path | None, secret: Path | None) -> Keys | None:

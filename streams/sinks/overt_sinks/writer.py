@@ -7,7 +7,7 @@ from threading import Event
 from typing import Protocol
 
 from overt_schemas.clock import Clock
-from overt_schemas.errors import Transient
+from overt_schemas.errors import Permanent, Transient
 from overt_sinks import chain, container, telemetry
 from overt_sinks.container import Object
 from overt_sinks.dead_letters import Letters
@@ -88,7 +88,7 @@ class Writer:
         while not isinstance(effect, chain.Done):
             event = self._perform(effect, job, data)
             link, effect = chain.step(link, event, self._clock.boot_ns())
-            if isinstance(event, chain.Failed) and not self._waited(link, job):
+            if link.not_before and not self._waited(link, job):
                 return None
         stored = effect.object
         telemetry.object_stored(
@@ -105,7 +105,7 @@ class Writer:
                     self._bucket.create(ours.name, data)
                     return chain.Created()
                 case chain.Read(ours):
-                    return chain.Found(container.read(self._bucket.read(ours.name))[0])
+                    return chain.Found(container.adopt(self._bucket.read(ours.name)))
                 case chain.Insert(stored):
                     self._index.insert(stored, self._clock.wall_us() // 1000)
                     return chain.Indexed()
@@ -113,8 +113,12 @@ class Writer:
                     raise AssertionError("a finished object has nothing to perform")
         except AlreadyExists:
             return chain.Exists()
-        except NotFound:
-            return chain.Missing()
+        except NotFound as exc:
+            if isinstance(effect, chain.Read):
+                return chain.Missing(self._spread())
+            raise Permanent(
+                "the bucket is not there: run stream-ops topology apply", reason="no_bucket"
+            ) from exc
         except Transient as exc:
             telemetry.write_retried(job.partition.number, exc.reason)
             return chain.Failed(self._spread())
