@@ -4,6 +4,7 @@ Everything goes to stderr, so that ``-o json`` and pipes stay clean; without a t
 is a plain line.
 """
 
+import threading
 from types import TracebackType
 from typing import Self
 
@@ -19,26 +20,27 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+_SPINNING = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+_LOADING = (
+    SpinnerColumn(),
+    TextColumn("{task.description}"),
+    BarColumn(),
+    DownloadColumn(),
+    TransferSpeedColumn(),
+)
+
 
 class Bars:
     """The command line's ``Progress``; a context manager."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
-        self._stages = Progress(
-            SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(),
-            console=self._console, transient=True,
-        )  # fmt: skip
-        self._stage = self._stages.add_task("preparing", total=None)
-        self._downloads = Progress(
-            TextColumn("  {task.description}"), BarColumn(), DownloadColumn(),
-            TransferSpeedColumn(), console=self._console, transient=True,
-        )  # fmt: skip
-        self._download: TaskID | None = None
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
+        self._stage = "preparing"
+        self._shown: Progress | None = None
+        self._task = TaskID(0)
+        self._lock = threading.Lock()  # downloads report from several threads
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal:
-            self._stages.start()
         return self
 
     def __exit__(
@@ -47,18 +49,37 @@ class Bars:
         value: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stages.stop()
+        with self._lock:
+            self._hide()
 
     def stage(self, text: str) -> None:
         """Show what happens now."""
-        if self._console.is_terminal:
-            self._stages.update(self._stage, description=text)
-        else:
-            self._console.print(text, highlight=False)
+        with self._lock:
+            self._stage = text
+            if not self._console.is_terminal:
+                self._console.print(text)
+                return
+            self._hide()
+            self._show(None)
 
     def download(self, done_bytes: int, total_bytes: int) -> None:
-        """Show how far the download is."""
+        """Show how far the stage's download is."""
         if not self._console.is_terminal:
             return
-        text = f"fetching Apache Kafka {done_bytes / 1e6:.0f} of {total_bytes / 1e6:.0f} MB"
-        self._stages.update(self._stage, description=text, completed=done_bytes, total=total_bytes)
+        with self._lock:
+            if self._shown is None or self._shown.tasks[0].total is None:
+                self._hide()
+                self._show(total_bytes)
+            if self._shown is not None:
+                self._shown.update(self._task, completed=done_bytes)
+
+    def _show(self, total: int | None) -> None:
+        columns = _SPINNING if total is None else _LOADING
+        self._shown = Progress(*columns, console=self._console, transient=True)
+        self._task = self._shown.add_task(self._stage, total=total)
+        self._shown.start()
+
+    def _hide(self) -> None:
+        if self._shown is not None:
+            self._shown.stop()
+            self._shown = None

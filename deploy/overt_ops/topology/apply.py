@@ -1,13 +1,25 @@
-"""Carrying out a plan, kind by kind, in the plan's order. Each kind is one call where it can be."""
+"""Carrying out a plan. Each kind of change is one call where it can be."""
 
-from collections.abc import Callable
-from itertools import groupby
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from overt_ops.private import ensure_password
-from overt_ops.topology import changes as kinds
 from overt_ops.topology import store
 from overt_ops.topology.brokers import Brokers
-from overt_ops.topology.changes import Change
+from overt_ops.topology.changes import (
+    AddPartitions,
+    Allow,
+    Change,
+    CommitFirst,
+    CreateBucket,
+    CreateTopic,
+    CreateUser,
+    DeleteUser,
+    SetConfig,
+    SetKeyRole,
+    SetStoreRights,
+    Withdraw,
+)
 from overt_ops.topology.connection import Connection
 from overt_ops.topology.keyserver import Keys
 from overt_ops.topology.live import read
@@ -15,6 +27,7 @@ from overt_ops.topology.model import Bucketry, Topology
 from overt_ops.topology.plan import Plan, plan
 
 StoreRights = Callable[[Bucketry], None]
+C = TypeVar("C", bound=Change)
 
 
 def apply(
@@ -34,60 +47,34 @@ def apply(
         Permanent: a system refuses a change.
     """
     found = plan(declared, read(declared, connection), initialise)
-    brokers = Brokers(connection.kafka)
-    for kind, batch in groupby(found.changes, type):
-        _carry_out(kind, list(batch), declared, connection, brokers, set_store_rights)
+    _at_brokers(found.changes, connection)
+    for bucket in _of(CreateBucket, found.changes):
+        store.create(connection.store, bucket.bucket)
+    if _of(SetStoreRights, found.changes):
+        set_store_rights(declared.buckets)
+    if roles := _of(SetKeyRole, found.changes):
+        with Keys(connection.keys) as keys:
+            for role in roles:
+                keys.set_role(declared.keys, role.role)
     return found
 
 
-def _carry_out(
-    kind: type[Change],
-    batch: list[Change],
-    declared: Topology,
-    connection: Connection,
-    brokers: Brokers,
-    set_store_rights: StoreRights,
-) -> None:
-    def password(user: str) -> str:
-        return ensure_password(connection.password_file(user))
-
-    if kind is kinds.CreateTopic:
-        brokers.create_topics(c for c in batch if isinstance(c, kinds.CreateTopic))
-    elif kind is kinds.CommitFirst:
-        brokers.commit_firsts(c for c in batch if isinstance(c, kinds.CommitFirst))
-    elif kind is kinds.CreateUser:
-        brokers.create_users((c for c in batch if isinstance(c, kinds.CreateUser)), password)
-    elif kind is kinds.DeleteUser:
-        brokers.delete_users(c for c in batch if isinstance(c, kinds.DeleteUser))
-    elif kind is kinds.Allow:
-        brokers.allow(c for c in batch if isinstance(c, kinds.Allow))
-    elif kind is kinds.Withdraw:
-        brokers.withdraw(c for c in batch if isinstance(c, kinds.Withdraw))
-    elif kind is kinds.SetKeyRole:
-        with Keys(connection.keys) as keys:
-            for change in batch:
-                if isinstance(change, kinds.SetKeyRole):
-                    keys.set_role(declared.keys, change.role)
-    else:
-        for change in batch:
-            _one(change, declared, connection, brokers, set_store_rights)
+def _at_brokers(changes: Sequence[Change], connection: Connection) -> None:
+    """Carry out the brokers' part in the plan's order: take away, make, then give."""
+    brokers = Brokers(connection.kafka)
+    brokers.withdraw(_of(Withdraw, changes))
+    brokers.delete_users(_of(DeleteUser, changes))
+    brokers.create_topics(_of(CreateTopic, changes))
+    for more in _of(AddPartitions, changes):
+        brokers.add_partitions(more)
+    for setting in _of(SetConfig, changes):
+        brokers.set_config(setting)
+    brokers.commit_firsts(_of(CommitFirst, changes))
+    brokers.create_users(
+        _of(CreateUser, changes), lambda user: ensure_password(connection.password_file(user))
+    )
+    brokers.allow(_of(Allow, changes))
 
 
-def _one(
-    change: Change,
-    declared: Topology,
-    connection: Connection,
-    brokers: Brokers,
-    set_store_rights: StoreRights,
-) -> None:
-    match change:
-        case kinds.AddPartitions():
-            brokers.add_partitions(change)
-        case kinds.SetConfig():
-            brokers.set_config(change)
-        case kinds.CreateBucket():
-            store.create(connection.store, change.bucket)
-        case kinds.SetStoreRights():
-            set_store_rights(declared.buckets)
-        case _:
-            raise TypeError(f"no way to carry out {type(change).__name__}")
+def _of(kind: type[C], changes: Sequence[Change]) -> list[C]:
+    return [change for change in changes if isinstance(change, kind)]
