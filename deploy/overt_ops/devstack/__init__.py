@@ -22,7 +22,8 @@ From a program (the demonstration, the benches, the tests of the whole way)::
 
 from overt_ops.devstack.layout import Layout, cache_dir, default_state
 from overt_ops.devstack.progress import Progress, Silent
-from overt_ops.devstack.stack import Process, Running, Stack
+from overt_ops.devstack.running import Process, Running
+from overt_ops.devstack.stack import Stack
 from overt_ops.devstack.tuning import DEMO, Tuning
 
 __all__ = [

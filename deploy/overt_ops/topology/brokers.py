@@ -1,20 +1,15 @@
 """The brokers' side of a topology: what is there, and the calls that change it.
 
-Every call waits for the controller's answer; an answer that is an error raises. Foreign errors
-become ``Transient`` (the broker cannot be reached) or ``Permanent`` (it says no).
+Every call waits for the controller's answer (``patience.py``); an answer that is an error raises.
 """
 
 import contextlib
-import random
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any
 
 from confluent_kafka import (
     Consumer,
     IsolationLevel,
-    KafkaError,
     KafkaException,
     TopicPartition,
 )
@@ -50,66 +45,13 @@ from overt_ops.topology.changes import (
     Withdraw,
 )
 from overt_ops.topology.model import Binding
+from overt_ops.topology.patience import TIMEOUT_S, patiently, results, translated
 from overt_ops.topology.plan import LiveTopic
-from overt_schemas.errors import OvertError, Permanent, Transient
 
-T = TypeVar("T")
-_TIMEOUT_S = 30
-_PAUSE_S = 0.1
-# A coordinator that has just started is still loading, a topic just made has no leader yet;
-# librdkafka's admin calls do not wait for either.
-_SETTLING = frozenset(
-    {
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.NOT_COORDINATOR,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.UNKNOWN_LEADER_EPOCH,
-        KafkaError.FENCED_LEADER_EPOCH,
-        KafkaError.OFFSET_NOT_AVAILABLE,
-        KafkaError.REQUEST_TIMED_OUT,
-        KafkaError._NOENT,  # "no leaders found"
-        KafkaError._UNKNOWN_PARTITION,
-    }
-)
 # Passwords are 32 random bytes: stretching guards weak ones only, and costs at every connection.
 _ITERATIONS = 8192
 _RESOURCES = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}
 _OPERATIONS = {"read": AclOperation.READ, "write": AclOperation.WRITE}
-# How a group with members refuses a commit from outside.
-_BUSY = frozenset({KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION})
-
-
-def _translated(exc: KafkaException) -> OvertError:
-    error = exc.args[0]
-    away = error.retriable() or error.code() < 0 or error.code() in _SETTLING
-    if error.code() in _BUSY:
-        return Permanent(
-            "a group has members, so its first offset cannot be set: "
-            "stop its processes and apply again",
-            reason="group_busy",
-        )
-    kind = Transient if away else Permanent
-    return kind(f"kafka: {error.str()}", reason="kafka")
-
-
-def _patiently(call: Callable[[], T]) -> T:
-    """Return what ``call`` returns; it is made again while the brokers are still settling."""
-    deadline = time.monotonic() + _TIMEOUT_S
-    while True:
-        try:
-            return call()
-        except KafkaException as exc:
-            if exc.args[0].code() not in _SETTLING or time.monotonic() > deadline:
-                raise _translated(exc) from exc
-            time.sleep(_PAUSE_S * random.uniform(0.5, 1.5))  # noqa: S311 (jitter)
-
-
-def _wait(call: Callable[[], Iterable["Future[Any]"]]) -> list[Any]:
-    """Return the results of an administrative call."""
-    return _patiently(lambda: [future.result(_TIMEOUT_S) for future in call()])
 
 
 class Brokers:
@@ -124,14 +66,14 @@ class Brokers:
     def topics(self) -> dict[str, LiveTopic]:
         """Return all topics but Kafka's own, with what was set on them and their ends."""
         try:
-            listed = self._admin.list_topics(timeout=_TIMEOUT_S).topics
+            listed = self._admin.list_topics(timeout=TIMEOUT_S).topics
         except KafkaException as exc:
-            raise _translated(exc) from exc
+            raise translated(exc) from exc
         names = sorted(name for name in listed if not name.startswith("__"))
         if not names:
             return {}
         resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
-        configs = _wait(lambda: self._admin.describe_configs(resources).values())
+        configs = results(lambda: self._admin.describe_configs(resources).values())
         places = [
             TopicPartition(name, p) for name in names for p in sorted(listed[name].partitions)
         ]
@@ -153,13 +95,13 @@ class Brokers:
     ) -> dict[tuple[str, int], int]:
         wanted = dict.fromkeys(places, spec)
         level = IsolationLevel.READ_UNCOMMITTED
-        results = _wait(lambda: self._admin.list_offsets(wanted, isolation_level=level).values())
-        found = zip(wanted, results, strict=True)
+        ends = results(lambda: self._admin.list_offsets(wanted, isolation_level=level).values())
+        found = zip(wanted, ends, strict=True)
         return {(place.topic, place.partition): result.offset for place, result in found}
 
     def users(self) -> frozenset[str]:
         """Return every user with a SCRAM password."""
-        (found,) = _wait(lambda: [self._admin.describe_user_scram_credentials()])
+        (found,) = results(lambda: [self._admin.describe_user_scram_credentials()])
         return frozenset(found)
 
     def access(self) -> tuple[frozenset[Binding], int]:
@@ -172,7 +114,7 @@ class Brokers:
             ResourceType.ANY, None, ResourcePatternType.ANY, None, None,
             AclOperation.ANY, AclPermissionType.ANY,
         )  # fmt: skip
-        (found,) = _wait(lambda: [self._admin.describe_acls(anything)])
+        (found,) = results(lambda: [self._admin.describe_acls(anything)])
         allowed = frozenset(
             _binding(acl) for acl in found if acl.permission_type == AclPermissionType.ALLOW
         )
@@ -193,8 +135,8 @@ class Brokers:
     def _committed(self, group: str, places: Sequence[tuple[str, int]]) -> list[TopicPartition]:
         asked = [TopicPartition(topic, partition) for topic, partition in places]
         with self._member(group) as consumer:
-            found: list[TopicPartition] = _patiently(
-                lambda: consumer.committed(asked, timeout=_TIMEOUT_S)
+            found: list[TopicPartition] = patiently(
+                lambda: consumer.committed(asked, timeout=TIMEOUT_S)
             )
         return found
 
@@ -212,7 +154,7 @@ class Brokers:
 
     def create_topics(self, changes: Iterable[CreateTopic]) -> None:
         """Make topics; replicas as declared, or as many as there are brokers."""
-        brokers = len(self._admin.list_topics(timeout=_TIMEOUT_S).brokers)
+        brokers = len(self._admin.list_topics(timeout=TIMEOUT_S).brokers)
         new = [
             NewTopic(
                 change.topic.name,
@@ -223,12 +165,12 @@ class Brokers:
             for change in changes
         ]
         if new:
-            _wait(lambda: self._admin.create_topics(new).values())
+            results(lambda: self._admin.create_topics(new).values())
 
     def add_partitions(self, change: AddPartitions) -> None:
         """Extend a topic."""
         new = [NewPartitions(change.topic, change.partitions)]
-        _wait(lambda: self._admin.create_partitions(new).values())
+        results(lambda: self._admin.create_partitions(new).values())
 
     def set_config(self, change: SetConfig) -> None:
         """Set or unset one setting of a topic."""
@@ -237,7 +179,7 @@ class Brokers:
         resource = ConfigResource(
             ConfigResource.Type.TOPIC, change.topic, incremental_configs=[entry]
         )
-        _wait(lambda: self._admin.incremental_alter_configs([resource]).values())
+        results(lambda: self._admin.incremental_alter_configs([resource]).values())
 
     def commit_firsts(self, changes: Iterable[CommitFirst]) -> None:
         """Commit first offsets; the groups must be empty."""
@@ -252,10 +194,10 @@ class Brokers:
         firsts = self._offsets(places, OffsetSpec.earliest())
         offsets = [TopicPartition(t, p, offset) for (t, p), offset in firsts.items()]
         with self._member(group) as consumer:
-            done = _patiently(lambda: consumer.commit(offsets=offsets, asynchronous=False))
+            done = patiently(lambda: consumer.commit(offsets=offsets, asynchronous=False))
         for place in done or ():
             if place.error:
-                raise _translated(KafkaException(place.error))
+                raise translated(KafkaException(place.error))
 
     def create_users(self, changes: Iterable[CreateUser], password: Callable[[str], str]) -> None:
         """Give users their passwords."""
@@ -274,19 +216,19 @@ class Brokers:
     def _alter_users(self, alterations: Iterable[Any]) -> None:
         listed = list(alterations)
         if listed:
-            _wait(lambda: self._admin.alter_user_scram_credentials(listed).values())
+            results(lambda: self._admin.alter_user_scram_credentials(listed).values())
 
     def allow(self, changes: Iterable[Allow]) -> None:
         """Add rights."""
         acls = [_acl(change.binding) for change in changes]
         if acls:
-            _wait(lambda: self._admin.create_acls(acls).values())
+            results(lambda: self._admin.create_acls(acls).values())
 
     def withdraw(self, changes: Iterable[Withdraw]) -> None:
         """Remove rights; in force within the call."""
         filters = [_filter(change.binding) for change in changes]
         if filters:
-            _wait(lambda: self._admin.delete_acls(filters).values())
+            results(lambda: self._admin.delete_acls(filters).values())
 
 
 def _acl(binding: Binding) -> AclBinding:
