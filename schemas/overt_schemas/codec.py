@@ -56,6 +56,16 @@ def unpack(kind: type[R], data: bytes) -> R:
     return _from_dict(own.name)(value)  # type: ignore[no-any-return]
 
 
+def unpack_at(kind: type[R], data: memoryview, at: int) -> tuple[R, int]:
+    """Return the record of class ``kind`` that begins at ``at``, and where it ends.
+
+    Raises:
+        Malformed: there is none, or it is over a limit; then nothing of it was made.
+    """
+    end, _ = _skim(_shape(schema(kind.__name__).name), data, at, MAX_ITEMS)
+    return unpack(kind, bytes(data[at:end])), end
+
+
 def encode(record: Any) -> bytes:
     """Return the framed bytes of a record."""
     return _FRAME.pack(0, schema(type(record).__name__).id) + pack(record)
@@ -99,7 +109,7 @@ def _outline(node: dict[str, Any] | str) -> _Shape:
     return tuple(k if isinstance(k, str) else _outline(k["items"]) for k in kinds)
 
 
-def _skim(shape: _Shape, data: bytes, at: int, left: int) -> tuple[int, int]:
+def _skim(shape: _Shape, data: bytes | memoryview, at: int, left: int) -> tuple[int, int]:
     """Return where a datum ends and how many elements are left, making no value of it."""
     for kind in shape:
         if kind == "boolean":
@@ -116,7 +126,7 @@ def _skim(shape: _Shape, data: bytes, at: int, left: int) -> tuple[int, int]:
     return at, left
 
 
-def _skim_array(shape: _Shape, data: bytes, at: int, left: int) -> tuple[int, int]:
+def _skim_array(shape: _Shape, data: bytes | memoryview, at: int, left: int) -> tuple[int, int]:
     while True:
         count, at = _skim_long(data, at)
         if (
@@ -132,7 +142,7 @@ def _skim_array(shape: _Shape, data: bytes, at: int, left: int) -> tuple[int, in
             at, left = _skim(shape, data, at, left)
 
 
-def _skim_long(data: bytes, at: int) -> tuple[int, int]:
+def _skim_long(data: bytes | memoryview, at: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):

@@ -264,3 +264,18 @@ def test_an_error_never_quotes_the_bytes() -> None:
 
 def test_an_empty_input_batch_is_small() -> None:
     assert len(codec.pack(testing.empty_input())) < 64
+
+
+@LENIENT
+@given(st.lists(any_record(), min_size=1, max_size=3))
+def test_records_behind_each_other_are_found_where_they_end(made: list[Any]) -> None:
+    data, at, found = memoryview(b"".join(map(codec.pack, made))), 0, []
+
+    for record in made:
+        one, at = codec.unpack_at(type(record), data, at)
+        found.append(one)
+
+    assert found == made
+    assert at == len(data)
+    with pytest.raises(Malformed):
+        codec.unpack_at(type(made[0]), data[: len(codec.pack(made[0])) - 1], 0)

@@ -23,6 +23,15 @@ class BootReader:
         self._focus: records.Context | None = None
         self.last_us: dict[SessionId, int] = {}
 
+    @property
+    def raster_bytes(self) -> int:
+        """What the boot's screen takes in memory now."""
+        return self._screen.raster_bytes
+
+    def rest(self) -> None:
+        """Let go of what can be made again."""
+        self._screen.rest()
+
     def missing(self, stream: Stream, reason: str) -> None:
         """Learn that batches before the next one are not there; ``reason`` labels their events."""
         if stream is Stream.FRAME:
@@ -71,6 +80,8 @@ class BootReader:
         for frame in self._screen.feed(session, batch):
             self.last_us[session] = max(self.last_us.get(session, 0), frame.until_us)
             yield frame
+        if batch.final:
+            self._screen = Screen()  # the next activity begins with a keyframe
         yield from _gaps(session, Stream.FRAME, batch.gaps)
 
 

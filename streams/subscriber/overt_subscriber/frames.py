@@ -21,6 +21,8 @@ from overt_schemas.ids import SessionId
 
 MAX_PIXELS = 64 * 1_048_576  # an 8K screen has 33 M
 MAX_COMPRESSED = 64 * 1_048_576
+MAX_CHAIN = 64 * 1_048_576  # of operations back to a keyframe; a segment has 8 MB
+_OP_BYTES = 128  # an operation in memory, nearly
 _PIXELS, _COPY = 0, 1
 Raster = npt.NDArray[np.uint8]
 
@@ -43,6 +45,7 @@ class Delta:
     height: int
     ops: tuple[records.Op, ...] = field(repr=False)
     data: bytes = field(repr=False)
+    chain: int  # bytes it keeps in memory, with all it is drawn on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +179,15 @@ class Screen:
         """Forget what was drawn: batches are missing, so only a keyframe stands on anything."""
         self._delta, self._number, self._chunks, self._size = None, -1, [], 0
 
+    def rest(self) -> None:
+        """Let go of the raster; the next frame draws it again from its keyframe on."""
+        self._raster = None
+
+    @property
+    def raster_bytes(self) -> int:
+        """What the raster takes in memory now."""
+        return 0 if self._raster is None else self._raster.nbytes
+
     def feed(self, session: SessionId, batch: records.FrameBatch) -> Iterator[Frame]:
         """Yield the frames that this batch completes."""
         for piece in batch.frames:
@@ -217,10 +229,18 @@ class Screen:
         if not head.key and (base is None or (base.width, base.height) != size):
             self.missed()
             return Proof.NO_BASE
-        delta = Delta(base=base, width=head.width, height=head.height, ops=head.ops, data=data)
+        chain = len(data) + _OP_BYTES * (len(head.ops) + 1) + (base.chain if base else 0)
+        if chain > MAX_CHAIN:
+            self.missed()
+            return Proof.NO_BASE
+        delta = Delta(
+            base=base, width=head.width, height=head.height, ops=head.ops, data=data, chain=chain
+        )
         try:
-            if base is None or self._raster is None:
+            if base is None:
                 self._raster = blank(head.width, head.height)
+            elif self._raster is None:
+                self._raster = render(base)
             draw(self._raster, delta)
         except Malformed:
             self.missed()

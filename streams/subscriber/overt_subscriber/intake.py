@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from overt_schemas import codec
 from overt_schemas.catalogue import ID_OF, schema_by_id
 from overt_schemas.envelope import marks, part
+from overt_schemas.envelope.batch import SIGNED_REASONS, UNSIGNED_REASONS
 from overt_schemas.errors import Malformed
 from overt_schemas.ids import Stream
 from overt_schemas.records import BootEnd, Marker, Part, Signed, StoredPart
@@ -99,6 +100,8 @@ def _mark(record: Marker, keyring: Keyring, at_ms: int) -> Arrival:
     mark = marks.verify_mark(record, keyring.public(record.processor, PROCESSOR_SIGN, at_ms))
     match mark:
         case marks.TombstoneMark():
+            if mark.reason not in SIGNED_REASONS | UNSIGNED_REASONS or mark.batch < 0:
+                raise Malformed("tombstone of an unknown reason or number", reason="mark")
             fact = Fact(
                 raw=mark.raw, previous=mark.previous, partition=mark.partition,
                 offset=mark.offset, reason=mark.reason,

@@ -81,8 +81,9 @@ class Printer:
         for table in _events(self._kept):
             console.print(table)
         for entry in texts:
-            console.print(f"[bold]{entry['session']}[/] {escape(entry['text'])}")
-        rows = ((k, _short(v)) for k, v in summary.items() if k != "per_device")
+            typed_text = escape(_plain(entry["text"], "\n\t"))
+            console.print(f"[bold]{entry['session']}[/] {typed_text}")
+        rows = ((k, _plain(_short(v))) for k, v in summary.items() if k != "per_device")
         console.print(_pairs("read under this grant", rows))
 
 
@@ -109,13 +110,27 @@ def _events(events: Sequence[Event]) -> Iterator[Table]:
         table.title = f"session {session}"
         for event in some:
             shown = typed.typed(event)
-            when = datetime.fromtimestamp(event.t_us / 1e6, UTC)
             table.add_row(
-                str(event.seq), f"{when:%H:%M:%S.%f}", event.kind.name.lower(), str(event.x),
+                str(event.seq), _time(event.t_us), event.kind.name.lower(), str(event.x),
                 str(event.y), str(event.code), escape(repr(shown)) if shown else "",
-                escape(event.app),
+                escape(_plain(event.app)),
             )  # fmt: skip
         yield table
+
+
+def _plain(captured: str, kept: str = "") -> str:
+    """Return captured text without what would command the terminal."""
+    return "".join(
+        sign if sign.isprintable() or sign in kept else "\N{REPLACEMENT CHARACTER}"
+        for sign in captured
+    )
+
+
+def _time(t_us: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(t_us / 1e6, UTC):%H:%M:%S.%f}"
+    except (ValueError, OverflowError, OSError):  # a device may claim any 64-bit time
+        return "?"
 
 
 def _pairs(title: str, rows: Iterable[tuple[str, str]]) -> Table:

@@ -5,18 +5,15 @@ if that is larger) and the list of runs. Runs are read in order of their batches
 batches has next to nothing to hold back.
 """
 
-import io
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Protocol
 
-import fastavro
-
-from overt_schemas.catalogue import schema
+from overt_schemas import codec
 from overt_schemas.errors import Malformed
 from overt_schemas.ids import Stream
-from overt_schemas.records import Header, StoredPart
+from overt_schemas.records import StoredPart
 from overt_subscriber import telemetry
 from overt_subscriber.authority import Page, Run
 from overt_subscriber.batches import StreamKey
@@ -27,7 +24,6 @@ CHUNK_RUNS = 256
 PAGE_RUNS = 1000
 POLL_S = 0.5
 _MOST_BYTES = 64 * 1_048_576  # a segment is cut at 8 MB; a run beyond this is no run
-_BROKEN = (EOFError, ValueError, IndexError, OverflowError, MemoryError, TypeError)
 
 
 class Store(Protocol):
@@ -114,17 +110,15 @@ def first_chunk(runs: list[Run]) -> list[Run]:
 
 def split(data: memoryview, records: int) -> Iterator[StoredPart | Unreadable]:
     """Yield the records of one run, which are self-delimiting; stop at the first broken one."""
-    source, parsed = io.BytesIO(data), schema("StoredPart").parsed
+    at = 0
     for _ in range(records):
         try:
-            value = fastavro.schemaless_reader(source, parsed, None)
-            value["headers"] = tuple(Header(**header) for header in value["headers"])
-            record = StoredPart(**value)
-        except _BROKEN:
+            record, at = codec.unpack_at(StoredPart, data, at)
+        except Malformed:
             yield Unreadable(reason="malformed")
             return
         yield record
-    if source.tell() != len(data):
+    if at != len(data):
         yield Unreadable(reason="left_over")
 
 

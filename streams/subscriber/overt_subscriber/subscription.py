@@ -14,6 +14,7 @@ Nothing is prefetched past the batch at hand but one chunk of sealed runs. Not t
 once. Closing the iterator stops the source.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
@@ -36,6 +37,7 @@ from overt_subscriber.values import Gap, InputBlock, Item, Rejected
 
 KILLED = "killed"
 TOMBSTONES = SIGNED_REASONS | UNSIGNED_REASONS
+RASTER_BYTES = 512 * 1_048_576  # of screens kept drawn; the others are drawn again when they go on
 BOTH = (Stream.INPUT, Stream.FRAME)
 Block = InputBlock | Frame | Gap | Rejected | Session
 
@@ -70,6 +72,7 @@ class Subscription:
         self._opener = Opener(keys, grant, purpose)
         self._order = Order(held_bytes)
         self._readers: dict[Boot, boots.BootReader] = {}
+        self._drawn: OrderedDict[Boot, int] = OrderedDict()
         self._changed: set[Boot] = set()
         self._told: set[object] = set()
         self._ring: Keyring | None = None
@@ -184,6 +187,7 @@ class Subscription:
             for item in reader.frames(session, content.batch):
                 self._tell(item)
                 yield item
+            self._bound_rasters((sealed.key.device, sealed.key.boot), reader)
             return
         try:
             for block in reader.input(session, sealed.number, content.batch):
@@ -192,6 +196,19 @@ class Subscription:
         except Malformed as exc:
             reader.missing(stream, UNEXPLAINED)
             yield self._reject("columns", exc.reason)
+
+    @property
+    def raster_bytes(self) -> int:
+        """What the screens that are kept drawn take in memory."""
+        return sum(self._drawn.values())
+
+    def _bound_rasters(self, boot: Boot, reader: boots.BootReader) -> None:
+        self._drawn.pop(boot, None)
+        if reader.raster_bytes:
+            self._drawn[boot] = reader.raster_bytes
+        while len(self._drawn) > 1 and self.raster_bytes > RASTER_BYTES:
+            oldest, _ = self._drawn.popitem(last=False)
+            self._readers[oldest].rest()
 
     def _tell(self, item: InputBlock | Frame | Gap) -> None:
         match item:

@@ -10,6 +10,7 @@ from overt_subscriber.values import Event
 
 _COMMAND = 4 | 8 | 64  # Control, Mod1 (Alt), Mod4 (Super) of an X state mask
 _UNICODE = 0x01000000
+_SURROGATES = range(0xD800, 0xE000)
 _SIGNS = {0xFF0D: "\n", 0xFF8D: "\n", 0xFF09: "\t", 0xFF08: "⌫", 0xFFFF: "⌦", 0xFF80: " "}
 _KEYPAD = {0xFFAA + number: sign for number, sign in enumerate("*+,-./0123456789")}
 _SILENT = range(0xFE00, 0x10000)  # modifiers, dead keys, cursor and function keys
@@ -26,6 +27,8 @@ def character(keysym: int) -> str:
     """Return the character of a keysym, a sign for it, or nothing."""
     if 0x20 <= keysym <= 0x7E or 0xA0 <= keysym <= 0xFF:
         return chr(keysym)
+    if keysym - _UNICODE in _SURROGATES:
+        return "\N{REPLACEMENT CHARACTER}"  # half a character: no file or terminal takes it
     if _UNICODE + 0x100 <= keysym <= _UNICODE + 0x10FFFF:
         return chr(keysym - _UNICODE)
     if keysym in _SIGNS or keysym in _KEYPAD:
