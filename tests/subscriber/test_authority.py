@@ -8,6 +8,7 @@ from overt_schemas.errors import Malformed, Permanent, Refused, Transient, Untru
 from overt_schemas.signing import ROOT, SigningKey
 from overt_subscriber import Rejected, Stored, Subscription
 from overt_subscriber.authority import Authority
+from overt_subscriber.settings import load
 from overt_subscriber.values import Event, Gap, Item
 from tests.subscriber.authority_twin import GRANT, PURPOSE, Twin, certificates
 from tests.subscriber.sealing import Device, keyset, session, stored
@@ -197,3 +198,11 @@ def test_keys_that_are_no_pem_are_a_settings_error(twin: Twin, tmp_path: Path) -
         Authority(twin.settings())
 
     assert caught.value.reason == "settings"
+
+
+def test_an_authority_is_asked_over_tls_alone(twin: Twin) -> None:
+    path = twin.config()
+    path.write_text(path.read_text().replace("https://", "http://"))
+
+    with pytest.raises(Malformed):
+        load(path)

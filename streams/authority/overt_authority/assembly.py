@@ -33,6 +33,7 @@ from overt_schemas.errors import Permanent
 from overt_schemas.signing import ROOT, SigningKey
 
 _FILE = "file://"
+_OTHERS = 0o007  # a group may hold a secret that a supervisor mounts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,10 +127,13 @@ def _read(settings: Settings) -> _Files:
             broker_ca=settings.endpoint_kafka.ca.read_text("utf-8"),
         )
         settings.kafka.password_file.read_bytes()
+        open_ones = [path for path in settings.secrets if path.stat().st_mode & _OTHERS]
     except (OSError, ValueError) as exc:
         kind = type(exc).__name__
         name = getattr(exc, "filename", None) or "a file named in the settings"
         raise Permanent(f"{name} is missing or not what it should be ({kind})") from exc
+    if open_ones:
+        raise Permanent(f"{open_ones[0]} may be read by others: chmod 600 it", reason="settings")
     _check_pinned(settings, files.root_key)
     return files
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -43,7 +43,7 @@ class Root(_Section):
 class Bao(_Section):
     """Where person and epoch keys are wrapped."""
 
-    url: str
+    url: str = Field(pattern="^https://")  # keys go there in clear inside TLS
     ca: Path
     role: str = "authority"
     jwt_key: Path
@@ -142,6 +142,15 @@ class Settings(BaseSettings):
     def policies_dir(self) -> Path:
         """Where policies lie; beside the state if nobody says."""
         return self.policies.dir if self.policies else self.state_dir / "policies"
+
+    @property
+    def secrets(self) -> tuple[Path, ...]:
+        """Every file that nobody else may read."""
+        named = (
+            self.root.key, self.device_ca.key, self.listen.key, self.kafka.password_file,
+            self.store.secret_key_file, self.bao.jwt_key if self.bao else None,
+        )  # fmt: skip
+        return tuple(path for path in named if path is not None)
 
     @classmethod
     def settings_customise_sources(

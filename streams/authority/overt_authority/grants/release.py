@@ -112,20 +112,25 @@ class Release:
         return _Judged(ask=ask, info=info, person=person, stored=stored, refused=refused)
 
     def _unwrap(self, judged: Sequence[_Judged]) -> list[Answer]:
-        keys: dict[str, hpke.PrivateKey] = {}
+        keys: dict[str, hpke.PrivateKey | None] = {}
         answers = []
         for one in judged:
             key, refused = b"", one.refused
             if not refused:
                 name = one.ask.person_key
                 if name not in keys:
-                    keys[name] = person_keys.unwrap(self._root, one.person, name, one.stored)
-                try:
-                    key = keys[name].unwrap(one.ask.wrap, one.info)
-                except (Untrusted, Malformed):
-                    refused = UNREADABLE
+                    keys[name] = self._private(one)
+                key = _open(keys[name], one)
+                refused = "" if key else UNREADABLE
             answers.append(Answer(info=one.info, key=key, refused=refused))
         return answers
+
+    def _private(self, one: _Judged) -> hpke.PrivateKey | None:
+        """Return the person's key; None if it is gone, which is no reason to refuse the others."""
+        try:
+            return person_keys.unwrap(self._root, one.person, one.ask.person_key, one.stored)
+        except (Untrusted, Malformed):
+            return None
 
     def _log_unreadable(
         self, subscriber: str, grant: Grant, judged: Sequence[_Judged], answers: Sequence[Answer]
@@ -140,6 +145,13 @@ class Release:
         ]  # fmt: skip
         if drafts:
             self._log.append(drafts)
+
+
+def _open(private: hpke.PrivateKey | None, one: _Judged) -> bytes:
+    try:
+        return private.unwrap(one.ask.wrap, one.info) if private is not None else b""
+    except (Untrusted, Malformed):
+        return b""
 
 
 def _read(data: bytes) -> SegmentHeader:

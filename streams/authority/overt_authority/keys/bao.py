@@ -33,7 +33,10 @@ class BaoRoot:
     def __init__(self, url: str, ca: Path, role: str, jwt_key: Path, clock: Clock) -> None:
         context = ssl.create_default_context(cafile=str(ca))
         self._client = httpx.Client(
-            base_url=f"{url.rstrip('/')}/v1", verify=context, timeout=_TIMEOUT_S
+            base_url=f"{url.rstrip('/')}/v1",
+            verify=context,
+            timeout=_TIMEOUT_S,
+            trust_env=False,  # neither a proxy nor a .netrc that other programs could set
         )
         self._role, self._jwt_key, self._clock = role, jwt_key, clock
         self._login_lock = threading.Lock()

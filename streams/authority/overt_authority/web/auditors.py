@@ -57,7 +57,8 @@ def _own_person(services: Services, peer: Peer | None) -> str | None:
     if peer is not None and peer.kind is Kind.ENDPOINT:
         with services.database.read() as db:
             device = devices.find(db, bytes.fromhex(peer.name))
-        person = device_rules.holder(device, services.now_ms()) if device else None
+        is_active = device is not None and device.state == device_rules.ACTIVE
+        person = device_rules.holder(device, services.now_ms()) if device and is_active else None
         if person is not None:
             return person
     raise Refused("this identity may not do that", reason=api.WRONG_IDENTITY)
