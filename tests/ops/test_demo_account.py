@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from overt_ops.demo.account import Account, findings
+from overt_ops.demo.account import Account, faults, findings
 from overt_ops.demo.source import Machine, Source, choose
 from overt_schemas.errors import Permanent
 
@@ -30,6 +30,10 @@ def test_an_account_in_which_everything_stands_somewhere_closes() -> None:
         {"lost": 1},
         {"duplicated": 1},
         {"parts_in_objects": 8},
+        {"frames_read": 0},
+        {"sessions": 0},
+        {"offered": None},
+        {"source": "scripted", "offered": None},
         {"refused": {"topic": "a", "object": "b"}},
         {"refused": {"topic": "a", "object": "b", "key": "b"}},
     ],
@@ -42,7 +46,26 @@ def test_one_thing_missing_is_one_finding(change: dict[str, object]) -> None:
 
 
 def test_a_person_typing_offers_an_unknown_number() -> None:
-    assert findings(dataclasses.replace(CLOSED, offered=None)) == []
+    assert findings(dataclasses.replace(CLOSED, source="desktop", offered=None)) == []
+
+
+SOUND = {
+    "quarantined": 0, "out_of_order": 0, "holes": 0, "late": 0, "chain_breaks": 0, "frames_bad": 0,
+    "open": 0, "red": 0, "rejected": {}, "refused": {}, "complete": 1, "cut": 0,
+}  # fmt: skip
+
+
+def test_a_reader_that_found_nothing_wrong_adds_nothing() -> None:
+    assert faults(SOUND) == []
+
+
+@pytest.mark.parametrize("name", sorted(SOUND.keys() - {"complete", "cut"}))
+def test_whatever_the_reader_found_wrong_keeps_the_account_open(name: str) -> None:
+    wrong = {"signature": 2} if isinstance(SOUND[name], dict) else 2
+
+    (said,) = faults({**SOUND, name: wrong})
+
+    assert said.startswith("2 ")
 
 
 ALL = frozenset({"Xvfb", "openbox", "mousepad"})

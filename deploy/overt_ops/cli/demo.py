@@ -53,7 +53,7 @@ def command(
             running=running, source=choice.source, folder=folder, show=show, ready_s=ready_s
         )
         result = demo.run(seconds)
-    found = findings(result.account)
+    found = findings(result.account) + result.faults
     show.print(view.account(result.account, found))
     show.print(view.events(result.events))
     if as_json:

@@ -11,6 +11,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 DOORS = ("topic", "object", "key")
+# What a reader's summary counts and must never find, in words.
+_FAULTS = {
+    "open": "sessions open", "red": "sessions red", "holes": "batches missing without a label",
+    "quarantined": "batches quarantined", "chain_breaks": "breaks in a chain",
+    "out_of_order": "events out of order", "late": "batches behind their session's end",
+    "frames_bad": "frames that do not match their hash", "rejected": "records rejected",
+    "refused": "keys refused",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,9 @@ class Account:
 def findings(account: Account) -> list[str]:
     """Return one sentence for each reason why the account does not close; empty when it does."""
     found = []
+    # Only a person types without being counted: everything else that cannot say is broken.
+    if account.offered is None and account.source != "desktop":
+        found.append("nobody counted what was offered")
     if account.offered is not None and account.offered != account.captured:
         found.append(f"offered {account.offered}, captured {account.captured}")
     accounted = account.read + sum(account.dropped.values())
@@ -49,6 +60,10 @@ def findings(account: Account) -> list[str]:
         found.append(f"captured {account.captured}, read and dropped {accounted}")
     if account.read <= 0:
         found.append("nothing was read")
+    if account.frames_read <= 0:
+        found.append("no frame was read")
+    if account.sessions <= 0:
+        found.append("no session was read")
     if account.lost:
         found.append(f"{account.lost} events lost")
     if account.duplicated:
@@ -61,3 +76,16 @@ def findings(account: Account) -> list[str]:
     if not missing and len(reasons) != len(DOORS):
         found.append("the three refusals do not have three reasons")
     return found
+
+
+def faults(summary: Mapping[str, Any]) -> list[str]:
+    """Return one sentence for each thing the reader found that should not be there.
+
+    The unit of the account is the input event; frames, marks and sessions are held to this.
+    """
+    counts = {name: _count(summary[name]) for name in _FAULTS}
+    return [f"{count} {_FAULTS[name]}" for name, count in counts.items() if count]
+
+
+def _count(value: int | Mapping[str, int]) -> int:
+    return value if isinstance(value, int) else sum(value.values())

@@ -10,7 +10,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from overt_schemas import topics
 from overt_schemas.client import Config
-from overt_schemas.errors import Transient
+from overt_schemas.errors import Permanent, Transient
 
 GROUPS = {"refine-input": topics.INPUT, "refine-frame": topics.FRAME, "sink": topics.PART}
 REFINE = ("refine-input", "refine-frame")
@@ -77,8 +77,14 @@ def stored(index: Path, since: Mapping[int, int]) -> Stored:
 
 
 def an_object(index: Path) -> str:
-    """Return the name of some stored object, as somebody might have overheard it."""
+    """Return the name of some stored object, as somebody might have overheard it.
+
+    Raises:
+        Permanent: there is none, so that nobody can be refused one.
+    """
     with sqlite3.connect(f"file:{index}?mode=ro", uri=True, timeout=5) as base:
         row = base.execute("SELECT object FROM objects ORDER BY created_ms DESC LIMIT 1").fetchone()
     base.close()
-    return str(row[0]) if row else "topic=overt.part.v1/none"
+    if row is None:
+        raise Permanent("no object was stored that could be refused", reason="unproven")
+    return str(row[0])

@@ -1,17 +1,20 @@
 """Three doors, tried by the subscriber that has no grant, with real clients.
 
-*topic*: its own credentials on overt.part.v1. *object*: another's segments at the authority without
-a grant, and its own credentials at the store. *key*: a segment header and wrap it was shown, under
-a grant that is not its own. Each returns the refusal's reason; a door that opens raises.
+*topic*: its own credentials on overt.part.v1. *object*: segments at the authority, without a grant
+and under another's, and its own credentials at the store. *key*: a segment header and wrap it was
+shown, under another's grant. Each returns the refusal's reason; a door that opens raises, and so
+does one that is shut for another reason: a request that is wrong in its form proves nothing. So the
+key is first released to the grant's own subscriber, by the same request.
 """
 
 import base64
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import obstore
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
 from overt_ops.demo.admin import Door, call
@@ -52,14 +55,10 @@ def at_topic(who: Stranger) -> str:
     return str(error.name())
 
 
-def at_object(who: Stranger, name: str) -> str:
+def at_object(who: Stranger, grant: str, name: str) -> str:
     """Return the authority's and the store's reasons for refusing an object."""
-    try:
-        call(who.door, "GET", f"{api.SEGMENTS}?grant=g-none&limit=1")
-    except Refused as refusal:
-        first = refusal.reason
-    else:
-        raise Permanent("the authority listed segments without a grant", reason="open")
+    first = _refused(who.door, "GET", f"{api.SEGMENTS}?grant=g-none&limit=1", api.NO_GRANT)
+    _refused(who.door, "GET", f"{api.SEGMENTS}?grant={grant}&limit=1", api.NOT_YOURS)
     store = S3Store(
         who.bucket, endpoint=who.store_url, access_key_id=who.name, region="us-east-1",
         secret_access_key=who.password, client_options={"allow_http": True},
@@ -69,10 +68,14 @@ def at_object(who: Stranger, name: str) -> str:
         obstore.get(store, name)
     except (PermissionDeniedError, UnauthenticatedError) as refusal:
         return f"{first}; store: {type(refusal).__name__.removesuffix('Error')}"
+    except BaseError as exc:
+        raise Permanent("the store neither gave nor refused an object", reason="unproven") from exc
     raise Permanent("the store gave an object to an identity without rights", reason="open")
 
 
-def at_key(who: Stranger, grant: str, purpose: str, shown: tuple[bytes, bytes, str]) -> str:
+def at_key(
+    who: Stranger, rightful: Door, grant: str, purpose: str, shown: tuple[bytes, bytes, str]
+) -> str:
     """Return the authority's reason for refusing a key: header and wrap alone open nothing."""
     header, wrap, person_key = shown
     segment = {
@@ -80,11 +83,22 @@ def at_key(who: Stranger, grant: str, purpose: str, shown: tuple[bytes, bytes, s
         "person_key": person_key,
     }  # fmt: skip
     body = {"grant": grant, "purpose": purpose, "segments": [segment]}
+    released = call(rightful, "POST", api.RELEASE, body)["keys"]
+    if not released or not all(entry.get("key") for entry in released):
+        raise Permanent("the key was not released to whom it is granted", reason="unproven")
+    return _refused(who.door, "POST", api.RELEASE, api.NOT_YOURS, body)
+
+
+def _refused(
+    door: Door, method: str, path: str, reason: str, body: dict[str, Any] | None = None
+) -> str:
+    """Return the reason for which the authority refuses, which must be this one."""
     try:
-        answer = call(who.door, "POST", api.RELEASE, body)
+        call(door, method, path, body)
     except Refused as refusal:
+        if refusal.reason != reason:
+            raise Permanent(
+                f"the authority refuses as {refusal.reason}, not as {reason}", reason="unproven"
+            ) from refusal
         return refusal.reason
-    for entry in answer["keys"]:
-        if "refused" in entry:
-            return str(entry["refused"])
-    raise Permanent("the authority released a key without a grant", reason="open")
+    raise Permanent("the authority answered an identity without a grant", reason="open")

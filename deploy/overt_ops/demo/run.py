@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.live import Live
 
 from overt_ops.demo import admin, counts, reading, refusals, script, view
-from overt_ops.demo.account import Account
+from overt_ops.demo.account import Account, faults
 from overt_ops.demo.admin import Door
 from overt_ops.demo.display import PrivateDisplay
 from overt_ops.demo.driver import Driver
@@ -39,9 +39,10 @@ DRAIN_S = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The account, and the first events as the subscriber saw them."""
+    """The account, what the reader found wrong, and the first events as it saw them."""
 
     account: Account
+    faults: list[str]
     events: list[dict[str, Any]]
 
 
@@ -172,7 +173,7 @@ class Demo:
             frames_read=int(found["frames_read"]), refused=refused, ready_s=round(self.ready_s, 2),
             pss_mb=round(sum(row.pss_mb for row in self.running.status()), 1),
         )  # fmt: skip
-        return Result(account=account, events=answer.events)
+        return Result(account=account, faults=faults(found), events=answer.events)
 
     def _settle(self, broker: AdminClient, since: dict[int, int]) -> None:
         """Wait until refine has written all that was published, and the sink has stored it."""
@@ -196,8 +197,8 @@ class Demo:
         name, shown = counts.an_object(layout.index), reading.shown(door, grant)
         return {
             "topic": refusals.at_topic(who),
-            "object": refusals.at_object(who, name),
-            "key": refusals.at_key(who, grant, reading.PURPOSE, shown),
+            "object": refusals.at_object(who, grant, name),
+            "key": refusals.at_key(who, door, grant, reading.PURPOSE, shown),
         }
 
 
