@@ -1,6 +1,6 @@
 """`overtd`: the endpoint's command. What it prints is for the person in front of it.
 
-Imports of each command are inside it: `overtd status` answers in a quarter of a second.
+Imports of each command are inside it, so that `overtd status` and `overtd pause` are quick.
 """
 
 import json
@@ -144,25 +144,19 @@ OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text or js
 @app.command()
 def status(home: HomeOption = DEFAULT_HOME, output: OutputOption = Output.text) -> None:
     """Say whether anything is captured, under which beacon and consent, and what is on its way."""
-    from overt_producer import offline
-
-    _show(_answer(home, "status", offline.status), output)
+    _show(_answer(home, "status"), output)
 
 
 @app.command()
 def pause(home: HomeOption = DEFAULT_HOME, output: OutputOption = Output.text) -> None:
     """Stop capturing at once, until `overtd resume`. Works offline and outlives a restart."""
-    from overt_producer import offline
-
-    _show(_answer(home, "pause", lambda h: offline.pause(h, is_paused=True)), output)
+    _show(_answer(home, "pause"), output)
 
 
 @app.command()
 def resume(home: HomeOption = DEFAULT_HOME, output: OutputOption = Output.text) -> None:
     """End a pause of your own; a pause of the fleet stays."""
-    from overt_producer import offline
-
-    _show(_answer(home, "resume", lambda h: offline.pause(h, is_paused=False)), output)
+    _show(_answer(home, "resume"), output)
 
 
 @app.command("opt-out")
@@ -172,9 +166,7 @@ def opt_out(home: HomeOption = DEFAULT_HOME, output: OutputOption = Output.text)
     Holds from this moment, offline too, over restarts, new policies and whatever a server says.
     Only you can end it, by `overtd consent --ask` and agreeing.
     """
-    from overt_producer import offline
-
-    _show(_answer(home, "opt-out", lambda h: offline.withdraw(h, is_opt_out=True)), output)
+    _show(_answer(home, "opt-out"), output)
 
 
 @app.command()
@@ -188,16 +180,14 @@ def consent(
 
     No flag gives consent: that takes your own click or key at the prompt.
     """
-    from overt_producer import offline
-
     if withdraw and ask:
         raise typer.BadParameter("--withdraw and --ask exclude each other")
     if withdraw:
-        _show(_answer(home, "withdraw", lambda h: offline.withdraw(h, is_opt_out=False)), output)
+        _show(_answer(home, "withdraw"), output)
     elif ask:
-        _show(_answer(home, "ask", offline.ask), output)
+        _show(_answer(home, "ask"), output)
     else:
-        _show(_answer(home, "status", offline.status), output)
+        _show(_answer(home, "status"), output)
 
 
 def _home(path: Path) -> "Home":
@@ -225,7 +215,7 @@ def _desk(source: Source, seconds: float | None, seed: int) -> Callable[[], "Des
     return scripted if source is Source.scripted else x11
 
 
-def _answer(path: Path, command: str, offline: Callable[["Home"], dict[str, Any]]) -> Any:
+def _answer(path: Path, command: str) -> dict[str, Any]:
     """Ask the running capture; where none runs, act on the files."""
     from overt_producer.control.local import ask
     from overt_producer.home import Home
@@ -237,7 +227,9 @@ def _answer(path: Path, command: str, offline: Callable[["Home"], dict[str, Any]
     except OvertError as exc:
         if exc.reason != "not_running":
             raise
-    return offline(home)
+    from overt_producer.offline import ACTS
+
+    return ACTS[command](home)
 
 
 def _show(state: dict[str, Any], output: Output) -> None:

@@ -16,10 +16,13 @@ import os
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from overt_producer.lease import Identity
+from overt_producer.identity import Identity
 from overt_schemas.errors import Permanent
-from overt_schemas.signing import SigningKey, device_key_id
+
+if TYPE_CHECKING:
+    from overt_schemas.signing import SigningKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +90,10 @@ class Home:
                 f"{self.file('identity.json')} is broken: enrol again", reason="identity"
             ) from exc
 
-    def signer(self) -> SigningKey:
+    def signer(self) -> "SigningKey":
         """Return capture's signing key."""
+        from overt_schemas.signing import SigningKey, device_key_id  # dear, and most ask for less
+
         seed = bytes.fromhex(self._secret("signing.key"))
         return SigningKey(device_key_id(self.enrolled().device_id), seed)
 

@@ -9,6 +9,7 @@ what follows needs a beacon with a *higher* number, one that was made after it.
 
 from dataclasses import dataclass, replace
 
+from overt_producer.identity import Identity
 from overt_producer.pipeline.values import Closed, Now
 from overt_schemas.records import Beacon
 from overt_schemas.signing import stops
@@ -43,14 +44,6 @@ class Clocks:
         wall = abs(self.wall_less_boot_us - other.wall_less_boot_us)
         slept = abs(self.boot_less_mono_us - other.boot_less_mono_us)
         return wall > STEP_TOLERANCE_US or slept > SUSPEND_TOLERANCE_US
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identity:
-    """Whom beacons speak to."""
-
-    group: str
-    tag_secret: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

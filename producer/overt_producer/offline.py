@@ -1,6 +1,8 @@
 """The person's commands when no capture runs: they hold all the same, at once, without network."""
 
 import sqlite3
+from collections.abc import Callable
+from functools import partial
 
 from overt_producer import consent, readings
 from overt_producer.capture_lock import Lock
@@ -74,3 +76,13 @@ def _read(home: Home) -> tuple[consent.Will, int]:
         return will, store.highest()[0]
     finally:
         store.close()
+
+
+ACTS: dict[str, Callable[[Home], dict[str, object]]] = {
+    "status": status,
+    "pause": partial(pause, is_paused=True),
+    "resume": partial(pause, is_paused=False),
+    "opt-out": partial(withdraw, is_opt_out=True),
+    "withdraw": partial(withdraw, is_opt_out=False),
+    "ask": ask,
+}

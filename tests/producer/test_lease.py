@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from overt_producer import lease
-from overt_producer.lease import NO_LEASE, PAUSED, Clocks, Identity, Lease
+from overt_producer.identity import Identity
+from overt_producer.lease import NO_LEASE, PAUSED, Clocks, Lease
 from overt_producer.pipeline import Closed, Now
 from overt_schemas.records import Beacon, PolicyRef
 from overt_schemas.signing import beacon_tag

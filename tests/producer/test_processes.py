@@ -246,7 +246,7 @@ def test_run_starts_again_what_dies_and_ends_both(home: Home) -> None:
         before = pid_of("capture")
         os.kill(before, signal.SIGKILL)
         until(lambda: pid_of("capture") not in (0, before), "capture is started again")
-        until(lambda: home.file("ready").exists() and status(home)["boot"], "it captures")
+        until(lambda: home.file("ready").exists() and status(home).get("boot"), "it captures")
         child.send_signal(signal.SIGTERM)
         assert child.wait(20) == 0
         assert not supervisor.is_running()

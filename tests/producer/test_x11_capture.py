@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from Xlib import error
 
 from overt_producer.home import Home
 from overt_schemas import codec
@@ -31,7 +33,7 @@ OVERTD = (sys.executable, "-m", "overt_producer")
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    require("Xvfb", "openbox", "mousepad", "xterm")
+    require("Xvfb", "openbox", "mousepad", "xterm", "dbus-run-session")
     running = Server()
     yield running
     running.close()
@@ -41,7 +43,8 @@ def server() -> Iterator[Server]:
 def driver(server: Server) -> Iterator[Driver]:
     hand = Driver(server.name)
     yield hand
-    hand.close()
+    with suppress(error.ConnectionClosedError):  # one test takes the display away
+        hand.close()
 
 
 @pytest.fixture
@@ -103,9 +106,14 @@ def agree(driver: Driver) -> None:
 
 
 def test_what_is_typed_in_the_allowed_editor_is_sealed_and_nothing_else(
-    server: Server, driver: Driver, fleet: Fleet, home: Home, overtd: Overtd
+    server: Server, driver: Driver, fleet: Fleet, home: Home, overtd: Overtd, tmp_path: Path
 ) -> None:
-    server.run("mousepad", "--disable-server")
+    server.environment |= {
+        "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "XDG_DATA_HOME": str(tmp_path / "data"), "XDG_RUNTIME_DIR": str(tmp_path),
+        "GSETTINGS_BACKEND": "memory",
+    }  # fmt: skip
+    server.run("dbus-run-session", "--", "mousepad", "--disable-server", str(tmp_path / "note.txt"))
     server.run("xterm", "-geometry", "40x8+700+560")
     agree(driver)
     until(lambda: overtd.status()["capturing"], "capture begins", 20)
@@ -116,7 +124,11 @@ def test_what_is_typed_in_the_allowed_editor_is_sealed_and_nothing_else(
         ("XTerm", "for nobody"),
         ("Mousepad", "again"),
     ):
-        click_in(driver, wm_class)
+        x, y = click_in(driver, wm_class)
+        until(lambda c=wm_class: focused(driver) == c, "it has the focus")  # type: ignore[misc]
+        if wm_class == "Mousepad":
+            until(lambda: "note.txt" in title(driver, "Mousepad"), "the editor is ready")
+        driver.move(x + 1, y)
         heard(overtd, driver)
         driver.type(text)
         heard(overtd, driver)
@@ -136,11 +148,30 @@ def test_what_is_typed_in_the_allowed_editor_is_sealed_and_nothing_else(
     assert receipt(home).method == "x11"
 
 
-def click_in(driver: Driver, wm_class: str) -> None:
+def click_in(driver: Driver, wm_class: str) -> tuple[int, int]:
     window = until(lambda: driver.find(wm_class), "the window shows", 20)
     size = window.get_geometry()
     where = driver.root.translate_coords(window, 0, 0)
-    driver.click(where.x + size.width // 2, where.y + size.height // 2)
+    x, y = where.x + size.width // 2, where.y + size.height // 2
+    driver.click(x, y)
+    return x, y
+
+
+def title(driver: Driver, wm_class: str) -> str:
+    window = driver.find(wm_class)
+    atom = driver.display.intern_atom
+    name = window and window.get_full_property(atom("_NET_WM_NAME"), atom("UTF8_STRING"))
+    return name.value.decode() if name else ""
+
+
+def focused(driver: Driver) -> str:
+    """Return the class of the window that gets the keys."""
+    window = driver.display.get_input_focus().focus
+    while not isinstance(window, int) and window != driver.root:
+        if found := window.get_wm_class():
+            return str(found[1])
+        window = window.query_tree().parent
+    return ""
 
 
 def heard(overtd: Overtd, driver: Driver) -> None:

@@ -12,7 +12,6 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from overt_producer import telemetry
 from overt_producer.home import Home
 from overt_schemas.errors import Permanent, Transient
 
@@ -64,7 +63,7 @@ class LocalServer:
         raw = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         _, uid, _ = _CREDENTIALS.unpack(raw)
         if uid not in (os.getuid(), 0):
-            telemetry.local_refused()
+            _refused()
             return
         try:
             request = json.loads(_line(peer))
@@ -72,7 +71,7 @@ class LocalServer:
             answer = command() if command else {"error": "unknown command"}
             peer.sendall(json.dumps(answer).encode() + b"\n")
         except (OSError, ValueError, AttributeError):
-            telemetry.local_refused()
+            _refused()
 
 
 def ask(home: Home, command: str) -> dict[str, Any]:
@@ -99,6 +98,12 @@ def ask(home: Home, command: str) -> dict[str, Any]:
     if "error" in answer:
         raise Permanent(str(answer["error"]), reason="local")
     return answer
+
+
+def _refused() -> None:
+    from overt_producer import telemetry  # not for those who only ask: structlog takes its time
+
+    telemetry.local_refused()
 
 
 def _line(peer: socket.socket) -> bytes:
