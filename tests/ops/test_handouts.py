@@ -15,6 +15,7 @@ from overt_ops.devstack.layout import Layout
 from overt_ops.devstack.tuning import DEMO
 from overt_ops.private import toml
 from overt_ops.topology import files
+from overt_schemas.errors import Permanent
 
 PORTS = {name: 20_000 + n for n, name in enumerate(prepare.PORTS)}
 DECLARED = files.load().with_subscribers(["alice", "mallory"])
@@ -141,3 +142,16 @@ def test_the_key_server_knows_one_public_key_a_login(tmp_path: Path) -> None:
 )
 def test_what_is_written_as_toml_reads_back(values: dict[str, Any]) -> None:
     assert tomllib.loads(toml({}, {"t": values}))["t"] == values
+
+
+@pytest.mark.parametrize(
+    "name", ["ops", "approver-1", "bao", "store-root", "Not A Name", "broker-1"]
+)
+def test_a_subscriber_that_cannot_be_is_refused_before_anything_is_remembered(
+    layout: Layout, name: str
+) -> None:
+    # Its folder of secrets would be theirs, and its certificate written over their own.
+    with pytest.raises(Permanent, match=name):
+        prepare.remember_subscribers(layout, [name], files.load())
+
+    assert prepare.known_subscribers(layout) == ()

@@ -104,10 +104,29 @@ def test_no_identity_of_the_store_that_writes_content_can_delete_it() -> None:
         pytest.param("access", [{"principals": ["sink"], "groups": ["refine"]}], id="group"),
         pytest.param("access", [{"principals": ["sink"], "reed": []}], id="typing slip"),
         pytest.param("principals", {"services": ["*"], "classes": []}, id="everybody"),
+        pytest.param("principals", {"services": ["broker-1"], "classes": []}, id="super user"),
+        pytest.param("principals", {"services": ["nobody"], "classes": []}, id="any certificate"),
+        pytest.param("principals", {"services": ["endpoint.x"], "classes": []}, id="device"),
+        pytest.param("principals", {"services": [], "classes": ["broker-1"]}, id="class broker"),
+        pytest.param("principals", None, id="empty file"),
+        pytest.param("topics", ["overt.part.v1"], id="list for a table"),
+        pytest.param("topics", {"topics": {}}, id="no defaults"),
+        pytest.param("access", [{"read": []}], id="no principals"),
+        pytest.param("groups", {"sink": 5}, id="number for a list"),
+        pytest.param("keys", {"sink": ["transit/x"]}, id="list of paths"),
         pytest.param("groups", {"sink": ["overt.nothing.v1"]}, id="unknown topic"),
         pytest.param("keys", {"sink": {"sys/raw": ["read"]}}, id="outside transit"),
         pytest.param("keys", {"sink": {"transit/x": ["sudo"]}}, id="sudo"),
         pytest.param("buckets", {"buckets": ["hot"], "rights": {"x": {"hot": ["*"]}}}, id="any"),
+        pytest.param(
+            "buckets", {"buckets": ["hot"], "rights": {"x": {"hot/*": ["put"]}}}, id="glob"
+        ),
+        pytest.param(
+            "buckets", {"buckets": ["hot"], "rights": {"x": {"hot/../b": ["put"]}}}, id="up"
+        ),
+        pytest.param(
+            "buckets", {"buckets": ["hot"], "rights": {"x": {"hot/a": ["list"]}}}, id="ls"
+        ),
     ],
 )
 def test_what_is_unknown_or_too_wide_is_refused_with_one_line(file: str, mistake: Any) -> None:
@@ -127,9 +146,38 @@ def test_a_retention_must_be_hours_days_or_compact() -> None:
         parse(broken)
 
 
-def test_a_subscriber_cannot_take_a_services_name() -> None:
-    with pytest.raises(Permanent, match="refine"):
-        DECLARED.with_subscribers(["refine"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "refine",
+        "broker-1",
+        "broker-22",
+        "nobody",
+        "endpoint.demo",
+        "endpoint.new",
+        "mover",
+        "eraser",
+    ],
+)
+def test_a_subscriber_cannot_take_the_name_of_anybody_with_rights(name: str) -> None:
+    # A SCRAM user called broker-1 would be the brokers' super user.
+    with pytest.raises(Permanent, match=name):
+        DECLARED.with_subscribers([name])
+
+
+def test_the_second_identity_of_the_probe_reaches_no_content() -> None:
+    (statement,) = DECLARED.buckets.statements("sink-probe")
+
+    assert statement["Action"] == ["s3:PutObject"]
+    assert statement["Resource"] == ["arn:aws:s3:::hot/probe/*"]
+
+
+def test_the_authority_reads_what_endpoints_and_sessions_say_and_nothing_it_writes() -> None:
+    rights = {(b.operation, b.name) for b in DECLARED.access if b.principal == "authority"}
+
+    read = {name for operation, name in rights if operation == "read"} - {"authority"}
+    assert read == {topics.PRESENCE, topics.CONSENT, topics.SESSION}
+    assert not read & {name for operation, name in rights if operation == "write"}
 
 
 def test_a_world_as_declared_needs_no_change() -> None:

@@ -166,12 +166,26 @@ def test_the_sink_creates_and_reads_in_hot_and_cannot_overwrite_or_delete(stack:
 
     assert obstore.get(hot, "topic=t/1").bytes() == big
     assert [o["path"] for batch in obstore.list(hot, "topic=t") for o in batch] == ["topic=t/1"]
-    for identity in ("sink", "sink-probe"):
-        with pytest.raises(AlreadyExistsError):
-            obstore.put(store(stack, "hot", identity), "topic=t/1", b"other", mode="create")
+    with pytest.raises(AlreadyExistsError):
+        obstore.put(hot, "topic=t/1", b"other", mode="create")
     with pytest.raises(BaseError, match="AccessDenied"):
         obstore.delete(hot, "topic=t/1")
     assert obstore.get(hot, "topic=t/1").bytes() == big
+
+
+def test_the_second_identity_of_the_probe_cannot_put_an_object_where_a_chain_goes_on(
+    stack: Running,
+) -> None:
+    hot, probe = store(stack, "hot", "sink"), store(stack, "hot", "sink-probe")
+    obstore.put(hot, "probe/p/1", b"ours", mode="create")
+
+    with pytest.raises(AlreadyExistsError):
+        obstore.put(probe, "probe/p/1", b"other", mode="create")
+    obstore.put(probe, "probe/p/2", b"theirs", mode="create")
+    with pytest.raises(PermissionDeniedError):
+        obstore.put(probe, "topic=t/forged", b"x", mode="create")
+    with pytest.raises(PermissionDeniedError):
+        obstore.get(probe, "probe/p/2")
 
 
 @pytest.mark.parametrize("bucket", ["warm", "cold"])

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -124,6 +126,38 @@ def test_no_secret_stands_in_a_command_line_or_environment(stack: Running) -> No
 
 def test_no_file_of_the_state_is_open_to_others(stack: Running) -> None:
     assert stack.layout.state.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("stage", ["starting kafka, seaweed, bao", "applying topology"])
+def test_a_start_that_was_killed_is_finished_by_the_next(tmp_path: Path, stage: str) -> None:
+    state = tmp_path / "state"
+    cli = str(Path(sys.executable).parent / "stream-ops")
+    argv = [cli, "dev", "up", "--servers-only", "--state", str(state)]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as first:
+        assert first.stderr is not None
+        assert stage in [line.strip() for line in _until_line(first.stderr, stage)]
+        if stage == "starting kafka, seaweed, bao":
+            assert until(lambda: Stack.is_running(state))
+        first.kill()
+    try:
+        again = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+
+        assert again.returncode == 0, again.stderr
+        assert "applying topology" in again.stderr
+        running = Stack.find(state)
+        assert {row.state for row in running.status()} == {"ready"}
+        assert running.apply().changes == ()
+        third = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        assert (third.returncode, "already running" in third.stderr) == (0, True)
+    finally:
+        Stack.down(state)
+
+
+def _until_line(lines: Iterator[str], wanted: str) -> Iterator[str]:
+    for line in lines:
+        yield line
+        if line.strip() == wanted:
+            return
 
 
 def test_a_whole_life_leaves_no_process_and_takes_its_ports_again(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def up(
     place = state or default_state()
     console = Console(stderr=True, highlight=False)
     wanted = () if servers_only else service
-    if Stack.is_running(place) and not Stack.find(place).missing(
+    if Stack.is_running(place) and Stack.find(place).is_complete(
         products.ALL if wanted is None else wanted
     ):
         console.print(f"already running in {place}")

@@ -98,6 +98,11 @@ class Layout:
         """Folder of what belongs to the running stack."""
         return self.state / "run"
 
+    @property
+    def applied(self) -> Path:
+        """File that stands once the topology was applied to the servers that run now."""
+        return self.run / "applied"
+
     def log(self, name: str) -> Path:
         """Return the log file of process ``name``."""
         return self.state / "logs" / f"{name}.log"

@@ -16,7 +16,9 @@ from overt_ops.devstack.progress import Progress
 from overt_ops.devstack.tuning import Tuning
 from overt_ops.private import ensure_password, private_dir, write_private
 from overt_ops.topology import Topology
+from overt_schemas.errors import Permanent
 
+_OWN_FOLDERS = frozenset({*OPERATORS, kafka.BROKER, seaweed.ROOT, "bao"})
 PORTS = (*kafka.PORTS, *seaweed.PORTS, *bao.PORTS, "authority")
 
 
@@ -97,9 +99,22 @@ def known_subscribers(layout: Layout) -> tuple[str, ...]:
     return tuple(json.loads(path.read_text())) if path.exists() else ()
 
 
-def remember_subscribers(layout: Layout, names: Sequence[str]) -> tuple[str, ...]:
-    """Add names to the stack's subscribers and return all of them."""
+def remember_subscribers(
+    layout: Layout, names: Sequence[str], declared: Topology
+) -> tuple[str, ...]:
+    """Add names to the stack's subscribers and return all of them.
+
+    Raises:
+        Permanent: one of the names is none, or another's; nothing is remembered.
+    """
+    for name in names:
+        # Each principal's secrets lie in a folder of its name.
+        if name in _OWN_FOLDERS:
+            raise Permanent(
+                f"a subscriber cannot be called {name!r}: choose another name", reason="topology"
+            )
     everybody = tuple(sorted({*known_subscribers(layout), *names}))
+    declared.with_subscribers(everybody)
     write_private(_subscribers(layout), json.dumps(everybody))
     return everybody
 

@@ -16,6 +16,7 @@ from overt_ops.devstack.tuning import Tuning
 from overt_schemas.errors import Permanent, Transient
 
 if TYPE_CHECKING:
+    from overt_ops.devstack.progress import Progress
     from overt_ops.topology import Plan
     from overt_schemas.client import Config
 
@@ -171,19 +172,46 @@ class Running:
                 self.restart("seaweed")
 
         declared = files.load(topology).with_subscribers(known_subscribers(self.layout))
-        return apply(
+        done = apply(
             declared,
             connection.load(self.connection),
             set_store_rights=set_store_rights,
             initialise=init,
         )
+        self.layout.applied.touch(mode=0o600)
+        return done
+
+    def is_complete(self, names: Sequence[str]) -> bool:
+        """Whether the topology was applied since the start, and the servers and ``names`` serve."""
+        from overt_ops.devstack import products
+
+        rows = control.ask(self.layout, {"do": "status"})["processes"]
+        ready = {row["name"] for row in rows if row["state"] == "ready"}
+        return self.layout.applied.exists() and ready >= {*products.SERVERS, *names}
+
+    def complete(self, names: Sequence[str], report: "Progress", topology: Path | None) -> None:
+        """Do what a start that died left undone: servers, topology, ``names``, in that order."""
+        from overt_ops.devstack import products
+
+        if down := self.missing(products.SERVERS):
+            report.stage(f"starting {', '.join(down)}")
+            control.ask(self.layout, {"do": "start", "names": list(down)})
+        self.wait_ready(products.SERVERS)
+        if not self.layout.applied.exists():
+            report.stage("applying topology")
+            self.apply(topology)
+        if missing := self.missing(names):
+            report.stage(f"starting {', '.join(missing)}")
+            self.start(missing)
+        self.wait_ready(names)
 
     def add_subscriber(self, name: str) -> Path:
         """Make a subscriber (certificate, password, no right) and return its settings file."""
         from overt_ops.devstack.handouts import Handouts
         from overt_ops.devstack.prepare import remember_subscribers
+        from overt_ops.topology import files
 
-        remember_subscribers(self.layout, [name])
+        remember_subscribers(self.layout, [name], files.load())
         handouts = Handouts(layout=self.layout, ports=self.ports, tuning=Tuning())
         path = handouts.write_subscriber(name)
         self.apply()

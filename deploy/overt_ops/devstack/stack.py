@@ -39,7 +39,8 @@ class Stack:
         """Start the stack of ``state`` and wait until it is ready.
 
         ``services`` defaults to all of the product. A stack that runs is left as it is, but for
-        services that it lacks. On a failed start everything that was started is stopped again.
+        what it lacks: a start that was killed is finished by the next. On a failed start everything
+        that was started is stopped again.
 
         Raises:
             Permanent: it cannot start (no room, port taken, wrong jar, bad topology ...).
@@ -56,13 +57,13 @@ class Stack:
             products.check(wanted)
             if control.supervisor(layout) is not None:
                 running = Stack.find(state)
-                if missing := running.missing(wanted):
-                    report.stage(f"starting {', '.join(missing)}")
-                    running.start(missing)
+                running.complete(wanted, report, topology)
                 return running
             control.stop_orphans(layout)
-            declared = files.load(topology).with_subscribers(
-                remember_subscribers(layout, subscribers)
+            layout.applied.unlink(missing_ok=True)
+            declared = files.load(topology)
+            declared = declared.with_subscribers(
+                remember_subscribers(layout, subscribers, declared)
             )
             servers = prepare(layout, declared, tuning or Tuning(), report, new_ports=new_ports)
             try:

@@ -16,6 +16,9 @@ from overt_schemas.errors import Permanent
 FILES = ("topics", "principals", "access", "groups", "buckets", "keys")
 AUDIENCE = "openbao"  # what a token for the key server is made out to
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
+# What certificates are turned into, at other doors of the brokers: a password for one of these
+# names would make a person the super user, a device class, or whoever has an unknown certificate.
+_FROM_CERTIFICATES = re.compile(r"broker-\d+|nobody|endpoint\..*")
 _KEEP = re.compile(r"(\d+)(h|d)")
 _UNIT_MS = {"h": 3_600_000, "d": 86_400_000}
 _OBJECT_ACTIONS = {"get": "s3:GetObject", "put": "s3:PutObject", "delete": "s3:DeleteObject"}
@@ -61,7 +64,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucketry:
-    """Buckets, and for each identity the actions it has in each bucket."""
+    """Buckets, and for each identity the actions it has in each bucket or in a folder of one."""
 
     buckets: tuple[str, ...]
     rights: Mapping[str, Mapping[str, tuple[str, ...]]]
@@ -134,12 +137,16 @@ class Topology:
         """Return the topology with these subscribers: known users that have no right yet."""
         added = tuple(sorted(set(names)))
         for name in added:
-            if not _NAME.fullmatch(name) or name in self.services or name in self.classes:
+            if not _NAME.fullmatch(name) or self._is_taken(name):
                 raise Permanent(
                     f"a subscriber cannot be called {name!r}: choose another lower-case name",
                     reason="topology",
                 )
         return replace(self, subscribers=added)
+
+    def _is_taken(self, name: str) -> bool:
+        others = {*self.services, *self.classes, *self.buckets.identities, *self.keys.roles}
+        return name in others or _FROM_CERTIFICATES.fullmatch(name) is not None
 
 
 def parse(documents: Mapping[str, Any]) -> Topology:
@@ -150,12 +157,29 @@ def parse(documents: Mapping[str, Any]) -> Topology:
     """
     missing = [name for name in FILES if name not in documents]
     _require(not missing, f"missing files: {', '.join(missing)}")
+    try:
+        return _parse(documents)
+    except (TypeError, KeyError, AttributeError, ValueError) as exc:
+        # A table where a list belongs, a number for a name, an empty file.
+        raise Permanent(
+            f"topology: an entry is not of its form ({type(exc).__name__}: {exc}): "
+            "mend deploy/topology",
+            reason="topology",
+        ) from exc
+
+
+def _parse(documents: Mapping[str, Any]) -> Topology:
     topics = _topics(documents["topics"])
     principals = documents["principals"]
     _keys("principals", principals, {"services", "classes"})
     services, classes = tuple(principals["services"]), tuple(principals["classes"])
     for name in (*topics, *services, *classes, *documents["groups"]):
         _require(_NAME.fullmatch(name) is not None, f"{name!r} is not a literal name")
+    for name in services:
+        taken = _FROM_CERTIFICATES.fullmatch(name) is not None
+        _require(not taken, f"{name!r} is a certificate's name, and no user's")
+    for name in classes:
+        _require(name.startswith("endpoint."), f"{name!r} is not a class of endpoints")
     groups = {group: tuple(names) for group, names in documents["groups"].items()}
     for group, names in groups.items():
         unknown = set(names) - set(topics)
@@ -239,10 +263,14 @@ def _buckets(document: Mapping[str, Any]) -> Bucketry:
     buckets = tuple(document["buckets"])
     rights: dict[str, dict[str, tuple[str, ...]]] = {}
     for identity, table in document["rights"].items():
-        _keys(f"rights of {identity}", table, set(buckets))
-        for actions in table.values():
-            unknown = set(actions) - {*_OBJECT_ACTIONS, "list"}
-            _require(not unknown, f"unknown actions {sorted(unknown)} of {identity}")
+        for place, actions in table.items():
+            bucket, slash, folder = place.partition("/")
+            _keys(f"rights of {identity}", {bucket: actions}, set(buckets))
+            allowed = {*_OBJECT_ACTIONS} if slash else {*_OBJECT_ACTIONS, "list"}
+            literal = not slash or _NAME.fullmatch(folder) is not None
+            _require(literal, f"{place!r} is not a bucket, nor one folder in it")
+            unknown = set(actions) - allowed
+            _require(not unknown, f"unknown actions {sorted(unknown)} of {identity} in {place}")
         rights[identity] = {bucket: tuple(actions) for bucket, actions in table.items()}
     return Bucketry(buckets=buckets, rights=rights)
 
