@@ -111,6 +111,11 @@ class Authority:
             )
         return Rules(name=name, policy=policy)
 
+    def newest_policy(self) -> Policy | None:
+        """Return the newest policy of this group, with or without a lease: how long to keep."""
+        own = [p for p in self._trusted.policies.values() if p.group == self._who.group]
+        return max(own, key=lambda policy: policy.version, default=None)
+
     def gate(self, now: Now) -> Gate:
         """Return what holds now, but for the indicator and the disk."""
         if self.will.is_opted_out:

@@ -174,7 +174,7 @@ class Endpoint:
         if batches:
             self._spool(batches, now)
         self._changed(gate, now)
-        self._enforce(gate, now)
+        self._enforce(now)
 
     def _spool(self, batches: tuple[Batch, ...], now: Now) -> None:
         # The tail of an activity may outlive its key's last minute; the private key lives for days.
@@ -212,11 +212,13 @@ class Endpoint:
         self._presence_number += 1
         self.spool.say("presence", self.boot, signed(record, self._signer), now.wall_ms)
 
-    def _enforce(self, gate: Gate, now: Now) -> None:
-        if not isinstance(gate, Permit) or now.mono_us < self._due.quota:
+    def _enforce(self, now: Now) -> None:
+        """Bound what waits, also while nothing is captured."""
+        policy = self.authority.newest_policy()
+        if policy is None or now.mono_us < self._due.quota:
             return
         self._due.quota = now.mono_us + QUOTA_US
-        store = Store(age_h=gate.rules.spool_age_h, cap_bytes=gate.rules.spool_bytes)
+        store = Store(age_h=policy.spool_age_h, cap_bytes=policy.spool_bytes)
         for reason, count in self.spool.enforce(store, now.wall_ms).items():
             telemetry.content_dropped(reason, count)
 

@@ -54,6 +54,7 @@ def withdraw(home: Home, *, is_opt_out: bool) -> dict[str, object]:
             spool.say("consent", b"", signed(after.receipt, signer), now.wall_ms)
         if is_opt_out:
             spool.drop_opted_out(signer, now.wall_ms)
+            spool.checkpoint(is_emptied=True)
         spool.close()
         store.close()
     return status(home)

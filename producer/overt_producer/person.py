@@ -49,7 +49,7 @@ class Person:
         self._decide(consent.opted_out(self._authority.will, now.wall_ms), now)
         self._purge(now)
         count = self._spool.drop_opted_out(self._signer, now.wall_ms)
-        self._spool.checkpoint()
+        self._spool.checkpoint(is_emptied=True)
         telemetry.content_dropped("opt_out", count)
 
     def ask_again(self) -> None:

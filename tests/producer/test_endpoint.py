@@ -364,6 +364,23 @@ def test_a_boot_that_was_killed_is_stated_by_the_next_one(
     third.stop()
 
 
+def test_what_waits_too_long_becomes_tombstones_also_while_paused(
+    sitting: Sitting, home: Home
+) -> None:
+    sitting.live(4)
+    sitting.endpoint.pause()
+    sitting.live(1)
+    count = len(rows(home.spool))
+    assert count
+
+    sitting.hand.elapsed_ms += 73 * 3_600_000
+    sitting.live(0.2)
+
+    left = [codec.decode(value, Tombstone) for value in rows(home.spool)]
+    assert [t.reason for t in left] == ["age"] * count
+    sitting.stop()
+
+
 def test_a_listener_that_died_is_started_again(sitting: Sitting, home: Home) -> None:
     sitting.live(2)
     alive = [sitting.desk.input.is_alive]

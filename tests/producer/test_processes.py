@@ -74,7 +74,7 @@ def capture(home: Home) -> Iterator[subprocess.Popen[bytes]]:
 def test_sigterm_ends_capture_cleanly_within_five_seconds_whatever_is_held(
     fleet: Fleet, home: Home, capture: subprocess.Popen[bytes]
 ) -> None:
-    until(lambda: home.spool.exists() and len(rows(home.spool)) >= 4, "batches are spooled")
+    until(lambda: home.file("ready").exists() and len(rows(home.spool)) >= 4, "batches are spooled")
 
     begun = time.monotonic()
     capture.send_signal(signal.SIGTERM)
@@ -97,7 +97,7 @@ def test_sigterm_ends_capture_cleanly_within_five_seconds_whatever_is_held(
 def test_a_kill_costs_what_was_held_and_the_next_start_says_so(
     fleet: Fleet, home: Home, capture: subprocess.Popen[bytes]
 ) -> None:
-    until(lambda: home.spool.exists() and len(rows(home.spool)) >= 4, "batches are spooled")
+    until(lambda: home.file("ready").exists() and len(rows(home.spool)) >= 4, "batches are spooled")
     capture.kill()
     capture.wait(10)
     killed_us = time.time_ns() // 1000
@@ -139,14 +139,17 @@ def status(home: Home) -> dict[str, Any]:
     return dict(json.loads(overtd("status", "--home", str(home.path), "-o", "json").stdout))
 
 
-def test_capture_opens_no_inet_socket(home: Home, capture: subprocess.Popen[bytes]) -> None:
+def test_capture_opens_no_inet_socket_and_dumps_no_core(
+    home: Home, capture: subprocess.Popen[bytes]
+) -> None:
     import psutil
 
     until(lambda: home.file("ready").exists(), "capture is ready")
 
-    found = psutil.Process(capture.pid).net_connections("all")
+    process = psutil.Process(capture.pid)
 
-    assert {c.family for c in found} <= {socket.AddressFamily.AF_UNIX}
+    assert {c.family for c in process.net_connections("all")} <= {socket.AddressFamily.AF_UNIX}
+    assert process.rlimit(psutil.RLIMIT_CORE) == (0, 0)
 
 
 def test_only_one_capture_runs_in_a_home(home: Home, capture: subprocess.Popen[bytes]) -> None:

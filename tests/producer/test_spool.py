@@ -256,6 +256,22 @@ def test_an_opt_out_leaves_signed_tombstones_behind_whatever_is_in_flight(
     assert not any(row.is_content for row in left)
 
 
+def test_an_opt_out_leaves_no_ciphertext_on_the_disk(spool: Spool, tmp_path: Path) -> None:
+    boot = begun(spool)
+    made = [sealed(boot, i) for i in range(6)]
+    spool.append(made, 1000)
+    spool.checkpoint()
+
+    spool.drop_opted_out(DEVICE.signer, 2000)
+    spool.checkpoint(is_emptied=True)
+
+    left = b"".join(file.read_bytes() for file in (tmp_path / "home").glob("spool.db*"))
+    for one in made:
+        ciphertext = codec.decode(one.record, SealedBatch).ciphertext
+        # Pages hold it in pieces: no piece of it is left.
+        assert not any(ciphertext[i : i + 32] in left for i in range(0, len(ciphertext) - 32, 32))
+
+
 def test_a_full_disk_is_one_line_and_takes_nothing_halfway(spool: Spool) -> None:
     boot = begun(spool)
     (pages,) = spool._db.execute("PRAGMA page_count").fetchone()

@@ -50,6 +50,9 @@ class Spool:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._db = connect(path)
+        # What this side lets go of is overwritten, not only unlinked. Ship's deletions are not:
+        # what it removes was delivered.
+        self._db.execute("PRAGMA secure_delete=ON")
 
     def close(self) -> None:
         """Write everything through and let go."""
@@ -161,10 +164,11 @@ class Spool:
                 counts[reason] = counts.get(reason, 0) + 1
         return counts
 
-    def checkpoint(self) -> None:
-        """Write the log into the file and wait until the disk has it."""
+    def checkpoint(self, *, is_emptied: bool = False) -> None:
+        """Write the log into the file and wait until the disk has it; empty the log on wish."""
+        mode = "TRUNCATE" if is_emptied else "FULL"
         with self._errors():
-            self._db.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+            self._db.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
 
     # -- the account
 
