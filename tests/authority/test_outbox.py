@@ -1,9 +1,11 @@
 """What SQL says is said to Kafka: in order, at least once, before anybody is answered."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from overt_authority import outbox
-from overt_authority.publish import MemoryPublisher
+from overt_authority.publish import MemoryPublisher, Outgoing
 from overt_authority.services import Services
 from overt_schemas import codec, topics
 from overt_schemas.errors import Transient
@@ -112,3 +114,24 @@ def test_a_pause_is_said_at_once_to_endpoints_and_to_brokers(
 
 def _person(framed: bytes) -> Person:
     return codec.unpack(Person, codec.decode(framed, Signed).body)
+
+
+def test_no_more_is_published_at_once_than_a_producer_holds(
+    services: Services, spoken: MemoryPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    publish = spoken.publish
+
+    def measured(records: Sequence[Outgoing]) -> None:
+        sizes.append(sum(len(record.value) for record in records))
+        publish(records)
+
+    monkeypatch.setattr(spoken, "publish", measured)
+    with services.database.write() as db:
+        for number in range(70):
+            outbox.put(db, topics.PERSON, b"%d" % number, bytes(1_000_000))
+
+    services.outbox.flush()
+
+    assert sum(sizes) == 70_000_000
+    assert max(sizes) <= 17_000_000

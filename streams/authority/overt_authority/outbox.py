@@ -23,6 +23,7 @@ OUTBOX = sa.Table(
     sqlite_autoincrement=True,  # ids never come again, so removing by id is safe
 )
 _BATCH = 500
+_BATCH_BYTES = 16 * 1_048_576  # a producer holds 64 MB and refuses what is more, again and again
 _PATIENCE_S = 5.0
 
 
@@ -65,5 +66,12 @@ class Outbox:
 
     def _next(self) -> list[sa.Row[tuple[int, str, bytes, bytes]]]:
         query = sa.select(OUTBOX).order_by(OUTBOX.c.id).limit(_BATCH)
+        rows: list[sa.Row[tuple[int, str, bytes, bytes]]] = []
+        size = 0
         with self._database.read() as db:
-            return list(db.execute(query))
+            for row in db.execute(query):
+                size += len(row.value)
+                if rows and size > _BATCH_BYTES:
+                    break
+                rows.append(row)
+        return rows
