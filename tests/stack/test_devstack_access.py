@@ -288,6 +288,7 @@ def test_the_authority_makes_and_uses_keys_and_the_eraser_destroys_and_opens_not
         upsert = call(authority, "POST", "encrypt/root-gone", plaintext=b64(b"k"))
         unlocking = call(authority, "POST", "keys/root-a/config", deletion_allowed=True)
         by_eraser = call(eraser, "POST", "decrypt/root-a", ciphertext=sealed["ciphertext"])
+        made_anew = call(eraser, "POST", "keys/root-b", type="aes256-gcm96")
         allowed = call(eraser, "POST", "keys/root-a/config", deletion_allowed=True)
         destroyed = call(eraser, "DELETE", "keys/root-a")
         after = call(authority, "POST", "decrypt/root-a", ciphertext=sealed["ciphertext"])
@@ -296,6 +297,7 @@ def test_the_authority_makes_and_uses_keys_and_the_eraser_destroys_and_opens_not
     assert opened.json()["data"]["plaintext"] == b64(b"k")
     assert (upsert.status_code, unlocking.status_code, by_eraser.status_code) == (403, 403, 403)
     assert (allowed.status_code, destroyed.status_code) == (200, 204)
+    assert made_anew.status_code == 403
     assert after.status_code == 400
 
 

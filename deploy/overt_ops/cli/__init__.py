@@ -5,13 +5,14 @@ and is registered below in one line. Every error that overt raises on purpose be
 stderr and the exit code of the product's table.
 """
 
+import signal
 import sys
 
 import typer
 
 from overt_ops.cli import demo, dev, simulate, topology
 from overt_ops.cli.exits import code_of
-from overt_schemas.errors import EXIT_INTERRUPTED, OvertError
+from overt_schemas.errors import EXIT_FAILURE, EXIT_INTERRUPTED, OvertError
 
 app = typer.Typer(
     name="stream-ops",
@@ -29,12 +30,23 @@ app.add_typer(topology.app, name="topology")
 
 
 def main() -> None:
-    """Run the command line; the entry point of ``stream-ops``."""
+    """Run the command line; the entry point of ``stream-ops``.
+
+    To be told to end (SIGTERM, or the terminal was closed) is an interruption like ctrl-c: a demo
+    ends its endpoint and a start what it started, instead of leaving them behind.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            signal.signal(number, signal.default_int_handler)
     try:
         app()
     except OvertError as exc:
         sys.stderr.write(f"stream-ops: {exc}\n")
         sys.exit(code_of(exc))
+    except OSError as exc:
+        named = f"{exc.strerror}: {exc.filename}" if exc.filename else str(exc)
+        sys.stderr.write(f"stream-ops: {named}\n")
+        sys.exit(EXIT_FAILURE)
     except KeyboardInterrupt:
         sys.stderr.write("stream-ops: interrupted\n")
         sys.exit(EXIT_INTERRUPTED)

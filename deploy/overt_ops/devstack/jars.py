@@ -8,6 +8,7 @@ Certificates are checked against the system's store, so a company's mirror works
 Fetched files get a fixed modification time, because the JDK's AOT cache is bound to it.
 """
 
+import configparser
 import hashlib
 import os
 import ssl
@@ -60,7 +61,13 @@ def repositories() -> tuple[str, ...]:
     from jgo.config import GlobalSettings
     from jgo.maven import MavenContext
 
-    configured: dict[str, str] = GlobalSettings.load().repositories
+    try:
+        configured: dict[str, str] = GlobalSettings.load().repositories
+    except (configparser.Error, UnicodeDecodeError) as exc:
+        raise Permanent(
+            f"jgo.conf cannot be read ({type(exc).__name__}): mend or remove ~/.config/jgo.conf",
+            reason="jgo_conf",
+        ) from exc
     defaults: dict[str, str] = MavenContext().remote_repos
     # A user who names a repository "central" replaces jgo's.
     rest = [base for name, base in defaults.items() if name not in configured]

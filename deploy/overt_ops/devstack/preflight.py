@@ -5,6 +5,7 @@ They are taken from below the range that systems hand out for outgoing connectio
 port there would sooner or later belong to some browser.
 """
 
+import contextlib
 import errno
 import json
 import random
@@ -73,12 +74,12 @@ def remembered_ports(path: Path, names: Iterable[str], *, new: bool = False) -> 
     """Return the stack's ports, choosing what is missing; all anew if ``new``.
 
     Raises:
-        Permanent: another program listens on a remembered port.
+        Permanent: another program listens on a remembered port, or what is remembered are none.
     """
     wanted = tuple(names)
     known: dict[str, int] = {}
     if path.exists() and not new:
-        known = json.loads(path.read_text())
+        known = _read(path)
     for name, port in known.items():
         if not is_free(port):
             raise Permanent(
@@ -90,3 +91,19 @@ def remembered_ports(path: Path, names: Iterable[str], *, new: bool = False) -> 
     if ports != known:
         write_private(path, json.dumps(ports, indent=1))
     return ports
+
+
+def _read(path: Path) -> dict[str, int]:
+    found: object = None
+    with contextlib.suppress(ValueError):
+        found = json.loads(path.read_text())
+    if not isinstance(found, dict) or not all(_is_port(port) for port in found.values()):
+        raise Permanent(
+            f"{path} does not hold ports: choose others with `stream-ops dev up --new-ports`",
+            reason="ports",
+        )
+    return found
+
+
+def _is_port(value: object) -> bool:
+    return type(value) is int and 0 < value < 1 << 16

@@ -4,6 +4,7 @@ Idempotent: what exists is kept (keys, ports, data), what is derived (configurat
 written anew. Nothing here needs a running server.
 """
 
+import contextlib
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -96,7 +97,17 @@ def known_ports(layout: Layout) -> dict[str, int]:
 def known_subscribers(layout: Layout) -> tuple[str, ...]:
     """Return the names of a stack's subscribers."""
     path = _subscribers(layout)
-    return tuple(json.loads(path.read_text())) if path.exists() else ()
+    if not path.exists():
+        return ()
+    found: object = None
+    with contextlib.suppress(ValueError):
+        found = json.loads(path.read_text())
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise Permanent(
+            f"{path} does not hold the names of subscribers: mend or remove it",
+            reason="subscribers",
+        )
+    return tuple(found)
 
 
 def remember_subscribers(

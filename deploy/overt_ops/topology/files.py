@@ -31,7 +31,7 @@ def load(folder: Path | None = None) -> Topology:
             )
         try:
             documents[name] = yaml.safe_load(path.read_text())
-        except yaml.YAMLError as exc:
-            line = str(exc).replace("\n", " ")
+        except (yaml.YAMLError, UnicodeDecodeError) as exc:
+            line = " ".join(str(exc).split())
             raise Permanent(f"{path} is not YAML: {line}", reason="topology") from exc
     return parse(documents)
