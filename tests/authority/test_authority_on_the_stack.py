@@ -51,10 +51,10 @@ def ask(stack: Running, who: str, method: str, path: str, body: object = None, *
 
 
 def newest(stack: Running, topic: str) -> list[tuple[bytes | None, Signed, int]]:
-    """Return all records of a one-partition topic: key, value and when it was appended."""
-    password = (stack.layout.principal("authority") / "kafka.password").read_text().strip()
+    """Return all records of a one-partition topic, as a processor reads it: key, value, time."""
+    password = (stack.layout.principal("refine") / "kafka.password").read_text().strip()
     ca = str(stack.layout.service_ca)
-    connection = client.scram(stack.bootstrap, ca, "authority", password, "test")
+    connection = client.scram(stack.bootstrap, ca, "refine", password, "test")
     consumer = Consumer({**client.registry_reader(connection, "test"), "log_level": 0})
     try:
         _, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
