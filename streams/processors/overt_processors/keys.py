@@ -24,6 +24,9 @@ from overt_schemas.signing import PROCESSOR_SEAL, PROCESSOR_SIGN, Keyring, Signi
 _TIMEOUT_S = 5.0
 _SEED_BYTES = 32
 _REFUSED = range(400, 500)
+# A server that refuses our certificate may close without a word (TLS 1.3 lets a client believe that
+# its handshake is done). One that dies does so once, and then does not listen.
+CLOSED, _CLOSED_IN_A_ROW = "authority_closed", 3
 
 
 def accept(answer: Mapping[str, Any], keyring: Keyring, now_ms: int) -> Keys:
@@ -79,7 +82,7 @@ def fetch(authority: Authority) -> Mapping[str, Any]:
         with httpx.Client(verify=context, timeout=_TIMEOUT_S, trust_env=False) as link:
             reply = link.post(authority.url.rstrip("/") + api.PROCESSOR_KEYS, json={})
     except httpx.HTTPError as exc:
-        raise Transient("the authority does not answer", reason="authority_down") from exc
+        raise _unanswered(exc) from exc
     if reply.status_code in _REFUSED:
         raise Permanent(
             f"the authority refuses keys to this certificate ({reply.status_code}): "
@@ -97,6 +100,21 @@ def fetch(authority: Authority) -> Mapping[str, Any]:
     return answer
 
 
+def _unanswered(exc: httpx.HTTPError) -> OvertError:
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            text = "the authority's certificate is not of our CA: check authority.ca"
+            return Permanent(text, reason="not_authorised")
+        if isinstance(cause, ssl.SSLError) and "ALERT" in str(cause.reason or ""):
+            text = "the authority refuses our certificate: is it in force, and of its CA?"
+            return Permanent(text, reason="not_authorised")
+        cause = cause.__cause__ or cause.__context__
+    if isinstance(exc, httpx.RemoteProtocolError | httpx.ReadError):
+        return Transient("the authority closed the connection", reason=CLOSED)
+    return Transient("the authority does not answer", reason="authority_down")
+
+
 def obtain(
     authority: Authority,
     keyring: Callable[[], Keyring],
@@ -109,11 +127,17 @@ def obtain(
     Raises:
         Permanent: it refuses for good.
     """
-    backoff = Backoff()
+    backoff, closed = Backoff(), 0
     while True:
         try:
             keys = accept(ask(authority), keyring(), now_ms())
         except Transient as exc:
+            closed = closed + 1 if exc.reason == CLOSED else 0
+            if closed == _CLOSED_IN_A_ROW:
+                raise Permanent(
+                    "the authority closes every connection: is our certificate in force?",
+                    reason="not_authorised",
+                ) from exc
             wait_s, backoff = backoff.next()
             telemetry.keys_awaited(exc.reason, wait_s)
             wait(wait_s)
