@@ -19,11 +19,13 @@ from overt_ops.devstack.layout import Layout
 from overt_schemas.errors import Permanent, Transient
 
 SOCKET_NAME = "control.sock"
-_BIRTH_SLACK_S = 0.05
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_START_TICKS = 19  # of /proc/PID/stat, counted behind the name
+_KILL_S = 5.0
 
 
 def born(pid: int) -> float:
-    """Return when a process was born (Unix time), 0 if there is none."""
+    """Return when a process was born, in Unix time as far as the clock stood still; 0 if none."""
     try:
         process = psutil.Process(pid)
         return 0.0 if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
@@ -31,18 +33,31 @@ def born(pid: int) -> float:
         return 0.0
 
 
-def is_same(pid: int, birth: float) -> bool:
-    """Whether ``pid`` still is the process that was born at ``birth``."""
-    return abs(born(pid) - birth) < _BIRTH_SLACK_S
+def birth(pid: int) -> str:
+    """Return what tells a process from any other that had or will have its pid; empty if none.
+
+    On Linux the boot and the ticks since: a time would move with the wall clock, and a stack would
+    lose its supervisor whenever the clock is set.
+    """
+    since_epoch = born(pid)
+    if not since_epoch:
+        return ""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return f"{_BOOT_ID.read_text().strip()}/{fields[_START_TICKS]}"
+    except OSError:
+        return str(since_epoch)  # elsewhere it is kept with the process
+
+
+def is_same(pid: int, known: str) -> bool:
+    """Whether ``pid`` still is the process whose ``birth`` was that."""
+    return known != "" and birth(pid) == known
 
 
 def supervisor(layout: Layout) -> dict[str, Any] | None:
     """Return what ``supervisor.json`` says, if that supervisor is alive."""
-    try:
-        info: dict[str, Any] = json.loads((layout.run / "supervisor.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return info if is_same(info["pid"], info["born"]) else None
+    info = _table(layout.run / "supervisor.json")
+    return info if _is_alive(info) else None
 
 
 def ask(layout: Layout, request: dict[str, Any], timeout_s: float = 5.0) -> dict[str, Any]:
@@ -77,13 +92,24 @@ def ask(layout: Layout, request: dict[str, Any], timeout_s: float = 5.0) -> dict
 
 def orphans(layout: Layout) -> list[int]:
     """Return pids of children that outlived their supervisor."""
+    children = _table(layout.run / "processes.json")
+    return [int(child["pid"]) for child in children.values() if _is_alive(child)]
+
+
+def _table(path: Path) -> dict[str, Any]:
     try:
-        children: dict[str, dict[str, float]] = json.loads(
-            (layout.run / "processes.json").read_text()
-        )
-    except (FileNotFoundError, json.JSONDecodeError):
-        return []
-    return [int(c["pid"]) for c in children.values() if is_same(int(c["pid"]), c["born"])]
+        found: object = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_alive(entry: object) -> bool:
+    match entry:
+        case {"pid": int(pid), "birth": str(known)}:
+            return is_same(pid, known)
+        case _:
+            return False
 
 
 def stop_orphans(layout: Layout, patience_s: float = 15.0) -> int:
@@ -92,18 +118,21 @@ def stop_orphans(layout: Layout, patience_s: float = 15.0) -> int:
     for pid in orphans(layout):
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
-            found += [process, *process.children(recursive=True)]
-    for process in found:
+            family = [process, *process.children(recursive=True)]
+            found += [(member, birth(member.pid)) for member in family]
+    for process, _ in found:
         with contextlib.suppress(psutil.Error):
             process.terminate()
     deadline = time.monotonic() + patience_s
     # Not psutil.wait_procs: where nobody reaps them, the dead stay in the table for ever.
-    while alive := [p for p in found if is_same(p.pid, p.create_time())]:
-        if time.monotonic() > deadline:
+    while alive := [process for process, known in found if is_same(process.pid, known)]:
+        late_s = time.monotonic() - deadline
+        if late_s > _KILL_S:
+            break
+        if late_s > 0:
             for process in alive:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
-            break
         time.sleep(0.05)
     _forget(layout)
     return len(found)
@@ -111,7 +140,7 @@ def stop_orphans(layout: Layout, patience_s: float = 15.0) -> int:
 
 def _forget(layout: Layout) -> None:
     stale = layout.run / "supervisor.json"
-    with contextlib.suppress(FileNotFoundError, json.JSONDecodeError, KeyError):
-        shutil.rmtree(json.loads(stale.read_text())["sockets"], ignore_errors=True)
+    if sockets := _table(stale).get("sockets"):
+        shutil.rmtree(str(sockets), ignore_errors=True)
     stale.unlink(missing_ok=True)
     (layout.run / "processes.json").unlink(missing_ok=True)

@@ -233,7 +233,7 @@ def stop(layout: Layout) -> bool:
         return control.stop_orphans(layout) > 0
     control.ask(layout, {"do": "shutdown"})
     deadline = time.monotonic() + _STOP_S
-    while control.is_same(info["pid"], info["born"]):
+    while control.is_same(info["pid"], info["birth"]):
         if time.monotonic() > deadline:
             raise Transient(
                 f"the stack is still stopping after {_STOP_S:.0f} s: "

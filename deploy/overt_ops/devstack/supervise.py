@@ -91,7 +91,7 @@ class Supervisor:
 
     def _introduce(self) -> None:
         pid = os.getpid()
-        info = {"pid": pid, "born": control.born(pid), "sockets": str(self._sockets)}
+        info = {"pid": pid, "birth": control.birth(pid), "sockets": str(self._sockets)}
         write_private(self._layout.run / "supervisor.json", json.dumps(info))
 
     def _load(self) -> None:
@@ -187,7 +187,7 @@ class Supervisor:
 
     def _remember(self) -> None:
         children = {
-            name: {"pid": child.pid, "born": control.born(child.pid)}
+            name: {"pid": child.pid, "birth": control.birth(child.pid)}
             for name, child in self._children.items()
         }
         write_private(self._layout.run / "processes.json", json.dumps(children))
