@@ -4,9 +4,9 @@ Installed for real from the exported lock, hashes required, with a PATH that has
 """
 
 import os
-import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,14 +26,22 @@ PROGRAM = {"overt-producer": "overtd", "overt-subscriber": "overt-sub"}
 LOOK = "import importlib.metadata as m; print(*sorted(d.name for d in m.distributions()))"
 
 
+@cache
+def real_uv() -> str:
+    """Return where uv lies; what stands on PATH may be a shim that needs more than itself."""
+    if "UV" in os.environ:  # `uv run` says so
+        return os.environ["UV"]
+    say = [sys.executable, "-c", "import os; print(os.environ['UV'])"]
+    done = subprocess.run(["uv", "run", "--no-project", *say], capture_output=True, text=True)
+    assert done.returncode == 0, "uv is not on PATH: pip install uv"
+    return done.stdout.strip()
+
+
 def uv(path: Path, *argv: str) -> str:
     """Run uv with nothing but itself and python on PATH."""
-    # `uv run` says where it lies; on PATH it may be a shim that needs more than itself.
-    real = os.environ.get("UV") or shutil.which("uv")
-    assert real is not None, "uv is not on PATH: pip install uv"
     env = {**os.environ, "PATH": str(path), "CC": "false", "CXX": "false"}
     env.pop("VIRTUAL_ENV", None)
-    done = subprocess.run([real, *argv], cwd=ROOT, env=env, capture_output=True, text=True)
+    done = subprocess.run([real_uv(), *argv], cwd=ROOT, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
