@@ -1,14 +1,17 @@
 """The demo's own promise, from the command line: every event that was offered stands somewhere."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from overt_ops.demo import script
 from overt_ops.demo.endpoint import program
 from overt_ops.devstack import Running
+from tests.walk.typing_in_sight import desk
 
 KEYS = [
     "source", "offered", "captured", "read", "dropped", "lost", "duplicated", "sessions",
@@ -45,6 +48,30 @@ def test_offered_is_captured_is_read_and_dropped(product: Running, source: str) 
     assert found["frames_read"] > 0
     assert set(found["refused"]) == {"topic", "object", "key"}
     assert len(set(found["refused"].values())) == 3
+
+
+@pytest.mark.stack
+@pytest.mark.desktop
+@pytest.mark.timeout(200)
+def test_a_person_who_says_no_is_not_captured(product: Running) -> None:
+    state = product.layout.state
+    argv = [program("stream-ops"), "demo", "--source", "desktop", "--state", str(state)]
+    before = set((state / "demo").glob("*"))
+
+    with desk() as (driver, screen):
+        child = subprocess.Popen(
+            argv, env={**os.environ, **screen.environment()}, stderr=subprocess.PIPE, text=True
+        )
+        script.answer(driver, script.REFUSE)
+        driver.type("typed after a no")
+        said = child.communicate(timeout=120)[1]
+
+    (folder,) = set((state / "demo").glob("*")) - before
+    account = json.loads((folder / "endpoint" / "last_run.json").read_text())
+    assert child.returncode == 1
+    assert "no" in said.splitlines()[-1].lower()
+    assert account["captured"] == 0
+    assert account["spooled"] == {"input": 0, "frame": 0}
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,9 @@ class Demo:
         if driver is not None:
             script.agree(driver)
         elif self.source is Source.DESKTOP:
-            self.show.print("Please answer the prompt on your screen (60 s).")
+            self.show.print(
+                "Please answer the prompt on your screen (60 s), then use a text editor."
+            )
 
         def decided() -> bool:
             return endpoint.ended() is not None or bool(endpoint.status().get("capturing"))

@@ -14,7 +14,7 @@ from overt_ops.demo.waiting import until
 from overt_schemas.errors import Transient
 
 EDITOR, ASIDE, PROMPT = "mousepad", "xterm", "overt-consent"
-AGREE = "I agree"  # the name of the prompt's button
+AGREE, REFUSE = "I agree", "No"  # the names of the prompt's buttons
 _LINES = (
     "One key press, the whole way.\n",
     "Typed by XTEST, captured in plain sight,\n",
@@ -79,15 +79,20 @@ def turn_to(driver: Driver, wm_class: str) -> tuple[int, int]:
 
 def agree(driver: Driver) -> None:
     """Answer the consent prompt on the private display as a person would: look, then click."""
+    answer(driver, AGREE)
+
+
+def answer(driver: Driver, button: str) -> None:
+    """Click the button of that name in the consent prompt."""
     prompt = appear(driver, PROMPT, 30)
     found: list[Window] = []
 
     def is_there() -> bool:
         # The button appears a moment after the text: an answer must not be a click in passing.
-        found[:] = [child for child in driver.children(prompt) if child.get_wm_name() == AGREE]
+        found[:] = [child for child in driver.children(prompt) if child.get_wm_name() == button]
         return bool(found)
 
     if not until(is_there, 10, 0.1):
-        raise Transient("the consent prompt shows no button to agree", reason="no_window")
+        raise Transient(f"the consent prompt shows no button {button!r}", reason="no_window")
     driver.click(*driver.centre(found[0]))
     driver.offered = 0  # nothing listened yet
