@@ -16,10 +16,15 @@ CHOICES = ("pause: overtd pause", "go on: overtd resume",
 
 
 def notice_of(policy: Policy, name: str) -> Notice:
-    """Return what a person is told about a policy, from the policy itself."""
+    """Return what a person is told about a policy, from the policy itself.
+
+    The first line of the policy's text says who asks; the others say what becomes of the data.
+    """
+    who, *later = policy.notice.splitlines() or [policy.group]
+    here = f"On this computer at most {policy.spool_age_h} hours."
     return Notice(
-        controller=policy.notice or policy.group, applications=policy.apps, contents=CONTENTS,
-        purposes=policy.purposes, kept=f"On this computer at most {policy.spool_age_h} hours.",
+        controller=who, applications=policy.apps, contents=CONTENTS,
+        purposes=policy.purposes, kept=" ".join([here, *later]),
         choices=CHOICES, policy=name[:16],
     )  # fmt: skip
 
