@@ -11,9 +11,9 @@ from overt_producer.control import trust
 from overt_producer.control.board import Board
 from overt_producer.home import Enrolled, Home
 from overt_producer.pipeline import Closed, Gate, Now, Permit
-from overt_producer.will_store import WillStore
+from overt_producer.will_store import WillStore, statement_of
 from overt_schemas.errors import Refused
-from overt_schemas.records import Beacon, KeyCert, Policy
+from overt_schemas.records import Beacon, Consent, KeyCert, Policy
 from overt_schemas.signing import Keyring
 
 # The board is read when it changed, and now and then all the same: keys come into force by time.
@@ -36,11 +36,12 @@ class Authority:
         self._enrolled = enrolled
         self._is_synthetic = is_synthetic
         self._board = Board(home.control)
-        self._store = WillStore(home.file("will.db"))
+        self._store = WillStore(home.file("will.db"), home.signer(), enrolled.person)
         self._trusted = trust.Trusted(keyring=Keyring(root=enrolled.root_public))
         self._seen: tuple[int, int] = (-1, 0)
         self._lease: lease.Lease | None = None
         self.will = self._store.will()
+        self._stated = self._store.stated()
 
     def close(self) -> None:
         """Let go of the files."""
@@ -69,6 +70,18 @@ class Authority:
         """Remember what the person wants; on disk when this returns."""
         self.will = will
         self._store.save_will(will)
+
+    def unstated(self) -> Consent | None:
+        """Return the last decision while the fleet has not been told of it."""
+        receipt = self.will.receipt
+        if receipt is None or statement_of(receipt) == self._stated:
+            return None
+        return receipt
+
+    def stated(self, receipt: Consent) -> None:
+        """Remember that a decision was spooled."""
+        self._store.save_stated(receipt)
+        self._stated = statement_of(receipt)
 
     @property
     def highest(self) -> int:

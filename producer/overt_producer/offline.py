@@ -10,7 +10,7 @@ from overt_producer.home import Home
 from overt_producer.spool.schema import connect
 from overt_producer.spool.store import Spool, account
 from overt_producer.statements import signed
-from overt_producer.will_store import WillStore
+from overt_producer.will_store import WillStore, statement_of
 from overt_schemas.errors import Refused
 
 
@@ -32,7 +32,7 @@ def status(home: Home) -> dict[str, object]:
 def pause(home: Home, *, is_paused: bool) -> dict[str, object]:
     """Remember a pause, or its end, for the next start."""
     with Lock(home):
-        store = WillStore(home.file("will.db"))
+        store = _store(home)
         will = store.will()
         store.save_will(consent.paused(will) if is_paused else consent.resumed(will))
         store.close()
@@ -45,13 +45,15 @@ def withdraw(home: Home, *, is_opt_out: bool) -> dict[str, object]:
         home.write("opted-out", f"{readings.now().wall_ms}\n")
     with Lock(home):
         now, signer = readings.now(), home.signer()
-        store, spool = WillStore(home.file("will.db")), Spool(home.spool)
-        before = store.will()
+        store, spool = _store(home), Spool(home.spool)
         act = consent.opted_out if is_opt_out else consent.withdrawn
-        after = act(before, now.wall_ms)
+        after = act(store.will(), now.wall_ms)
         store.save_will(after)
-        if after.receipt is not None and after.receipt != before.receipt:
+        # Compared with what was stated, not with what was wanted: a call before may have been cut
+        # short between the two.
+        if after.receipt is not None and statement_of(after.receipt) != store.stated():
             spool.say("consent", b"", signed(after.receipt, signer), now.wall_ms)
+            store.save_stated(after.receipt)
         if is_opt_out:
             spool.drop_opted_out(signer, now.wall_ms)
             spool.checkpoint(is_emptied=True)
@@ -68,8 +70,12 @@ def ask(home: Home) -> dict[str, object]:
     )
 
 
+def _store(home: Home) -> WillStore:
+    return WillStore(home.file("will.db"), home.signer(), home.enrolled().person)
+
+
 def _read(home: Home) -> tuple[consent.Will, int]:
-    store = WillStore(home.file("will.db"))
+    store = _store(home)
     try:
         will = store.will()
         if home.opted_out.exists():

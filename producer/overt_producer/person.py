@@ -30,6 +30,8 @@ class Person:
         self._authority, self._spool = authority, spool
         self._asking = Asking(desk)
         self._is_asked_again = False
+        # Whoever ended halfway through an opt-out left content behind: it is let go now.
+        self._owes_purge = home.opted_out.exists()
 
     def pause(self) -> None:
         """Capture nothing until ``resume``."""
@@ -45,11 +47,13 @@ class Person:
 
     def opt_out(self, now: Now) -> None:
         """Stop for good, now: nothing that waits anywhere on this machine leaves it."""
+        self._owes_purge = True
         self._home.write("opted-out", f"{now.wall_ms}\n")
         self._decide(consent.opted_out(self._authority.will, now.wall_ms), now)
         self._purge(now)
         count = self._spool.drop_opted_out(self._signer, now.wall_ms)
         self._spool.checkpoint(is_emptied=True)
+        self._owes_purge = False
         telemetry.content_dropped("opt_out", count)
 
     def ask_again(self) -> None:
@@ -59,11 +63,15 @@ class Person:
     def look(self, now: Now) -> None:
         """Follow the marker of an opt-out, ask what must be asked, take an answer in.
 
+        What an earlier process decided and had not carried out when it ended is carried out first.
+
         Raises:
             Refused: the person said no, or nothing: capture must end.
         """
-        if self._home.opted_out.exists() and not self._authority.will.is_opted_out:
+        is_marked = self._home.opted_out.exists()
+        if self._owes_purge or (is_marked and not self._authority.will.is_opted_out):
             self.opt_out(now)
+        self._state(now)
         rules = self._authority.rules()
         if rules is not None and not self._asking.is_open and self._must_ask(rules.name):
             notice = notice_of(rules.policy, rules.name)
@@ -96,8 +104,11 @@ class Person:
         return consent.needs_prompt(self._authority.will, policy)
 
     def _decide(self, after: consent.Will, now: Now) -> None:
-        before = self._authority.will
         self._authority.save(after)
-        if after.receipt is not None and after.receipt != before.receipt:
-            record = signed(after.receipt, self._signer)
-            self._spool.say("consent", self._boot, record, now.wall_ms)
+        self._state(now)
+
+    def _state(self, now: Now) -> None:
+        receipt = self._authority.unstated()
+        if receipt is not None:
+            self._spool.say("consent", self._boot, signed(receipt, self._signer), now.wall_ms)
+            self._authority.stated(receipt)

@@ -78,6 +78,9 @@ class Ship:
         self._fleet.poll(0.0)
 
     def _may_publish(self, consent: str) -> bool:
+        # The person's word holds from the moment it is on disk; capture makes tombstones after it.
+        if self.home.opted_out.exists():
+            return False
         if consent in self._registered:
             return True
         if self._board.is_registered(consent):

@@ -1,7 +1,8 @@
 """will.db: what capture must remember over a restart. Capture alone writes it.
 
 The person's will, the highest beacon ever verified (only rising), how the clocks stood then and
-under which run of the kernel, and the number of the last presence record.
+under which run of the kernel, and which decision was stated last. The receipt lies here as capture
+signed it: one of another device or person, or a file that somebody filled in, is no consent.
 """
 
 import json
@@ -13,44 +14,60 @@ from typing import Any
 from overt_producer.consent import Will
 from overt_producer.lease import Clocks
 from overt_producer.spool.schema import connect_wal, translated
-from overt_schemas.records import Consent
+from overt_schemas import codec
+from overt_schemas.errors import Permanent
+from overt_schemas.records import Consent, Signed
+from overt_schemas.signing import SigningKey, open_record
 
 _DDL = "CREATE TABLE IF NOT EXISTS memory (name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);"
 _KERNEL_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 class WillStore:
-    """The file."""
+    """The file.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: where it lies.
+        signer: the device's own key, which signs what is kept and proves what is read.
+        person: who is enrolled here; a receipt of somebody else counts for nothing.
+    """
+
+    def __init__(self, path: Path, signer: SigningKey, person: str) -> None:
         self._db = connect_wal(path, _DDL)
+        self._signer, self._person = signer, person
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
 
     def will(self) -> Will:
-        """Return the will as it was saved."""
+        """Return the will as it was saved; a receipt that proves nothing is left out."""
         value = self._get("will")
         if value is None:
             return Will()
-        known = value.pop("receipt")
-        if known is None:
-            return Will(**value)
-        known["purposes"] = tuple(known["purposes"])
-        known["device"] = bytes.fromhex(known["device"])
-        return Will(**value, receipt=Consent(**known))
+        return Will(
+            receipt=self._proved(value["receipt"]), is_opted_out=bool(value["is_opted_out"]),
+            is_paused=bool(value["is_paused"]),
+        )  # fmt: skip
 
     def save_will(self, will: Will) -> None:
         """Remember the will; on disk when this returns."""
         receipt = None
         if will.receipt is not None:
-            receipt = {**asdict(will.receipt), "device": will.receipt.device.hex()}
+            receipt = codec.encode(self._signer.sign_record(will.receipt)).hex()
         self._put(
             "will",
             {"receipt": receipt, "is_opted_out": will.is_opted_out, "is_paused": will.is_paused},
         )
         self._sync()
+
+    def stated(self) -> list[str]:
+        """Return consent and decision that were spooled last; nothing before the first."""
+        return list(self._get("stated") or ())
+
+    def save_stated(self, receipt: Consent) -> None:
+        """Remember that a receipt was spooled."""
+        self._put("stated", statement_of(receipt))
 
     def highest(self) -> tuple[int, bool, Clocks | None]:
         """Return highest beacon, whether this machine still runs since then, and the clocks."""
@@ -65,6 +82,15 @@ class WillStore:
         """Remember the highest beacon."""
         known = asdict(clocks) if clocks else None
         self._put("lease", {"highest": highest, "kernel": kernel_boot(), "clocks": known})
+
+    def _proved(self, text: object) -> Consent | None:
+        try:
+            signed = codec.decode(bytes.fromhex(str(text)), Signed)
+            receipt = open_record(signed, self._signer.public_bytes(), Consent)
+        except (Permanent, ValueError):
+            return None
+        is_ours = receipt.person == self._person and signed.key_id == self._signer.key_id
+        return receipt if is_ours else None
 
     def _get(self, name: str) -> Any:
         try:
@@ -84,6 +110,11 @@ class WillStore:
 
     def _sync(self) -> None:
         self._db.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+
+
+def statement_of(receipt: Consent) -> list[str]:
+    """Return what tells one decision from another."""
+    return [receipt.consent, receipt.decision]
 
 
 def kernel_boot() -> str:

@@ -6,6 +6,7 @@ from overt_producer import consent
 from overt_producer.consent import NO_CONSENT, PAUSED_HERE, Will
 from overt_producer.will_store import WillStore
 from overt_schemas.records import Consent
+from overt_schemas.signing import SigningKey, device_key_id
 
 
 def receipt(decision: str = consent.AGREED, policy: str = "p1", method: str = "x11") -> Consent:
@@ -88,12 +89,13 @@ def test_the_will_outlives_the_process(tmp_path: object) -> None:
     from pathlib import Path
 
     path = Path(str(tmp_path)) / "will.db"
-    store = WillStore(path)
+    signer = SigningKey.generate(device_key_id(bytes(16)))
+    store = WillStore(path, signer, "p-1")
     store.save_will(consent.opted_out(AGREED, 9))
     store.save_highest(41, None)
     store.close()
 
-    again = WillStore(path)
+    again = WillStore(path, signer, "p-1")
 
     assert again.will() == consent.opted_out(AGREED, 9)
     assert again.highest()[0] == 41
