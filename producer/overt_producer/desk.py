@@ -34,7 +34,13 @@ class Reply:
 
 
 class Indicator(Protocol):
-    """What a person sees while they are being captured."""
+    """What a person sees while they are being captured.
+
+    Attributes:
+        lasts_ms: how long after one look that saw it the next one must come.
+    """
+
+    lasts_ms: int
 
     def show(self) -> None:
         """Put it up."""
@@ -78,6 +84,8 @@ class Desk(Protocol):
 
 class AlwaysVisible:
     """The indicator of a desktop that nobody looks at."""
+
+    lasts_ms = 1 << 62
 
     def show(self) -> None:
         """Nothing to put up."""

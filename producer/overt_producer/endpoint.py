@@ -16,12 +16,24 @@ from overt_producer.hooks import Hooks
 from overt_producer.lease import NO_LEASE
 from overt_producer.looking import Looking
 from overt_producer.person import Person
-from overt_producer.pipeline import STOPPED, Closed, Gate, Inputs, Now, Permit, State, purge, step
-from overt_producer.pipeline.values import Batch
+from overt_producer.pipeline import (
+    STOPPED,
+    UNSEEN,
+    Batch,
+    Closed,
+    Gate,
+    Inputs,
+    Now,
+    Permit,
+    State,
+    purge,
+    step,
+)
 from overt_producer.sealing import Sealer
 from overt_producer.spool.quota import MIN_FREE_BYTES, Store
 from overt_producer.spool.store import Spool, free_bytes
 from overt_producer.statements import boot_end, signed
+from overt_producer.watching import Watching
 from overt_schemas.errors import Permanent, Transient
 from overt_schemas.ids import new_id
 from overt_schemas.records import KeyCert, Presence
@@ -29,7 +41,6 @@ from overt_schemas.records import KeyCert, Presence
 PRESENCE_US = 15_000_000
 DISK_US = 2_000_000
 QUOTA_US = 30_000_000
-INDICATOR_HIDDEN = Closed(reason="indicator", ended="indicator")
 # Drained by then or flushed: a clean stop takes at most 5 s, and the hold-back at most 3.5.
 STOP_LIMIT_US = 4_200_000
 
@@ -62,6 +73,7 @@ class Endpoint:
         self._sealer = Sealer(self._enrolled.device_id, self.boot, self._signer)
         self._looking = Looking(desk)
         self._hooks = Hooks(desk, self._looking)
+        self._watching = Watching(desk)
         self._person = Person(
             home, self.boot, desk, self.authority, self.spool, self._signer, self._purge
         )
@@ -152,14 +164,12 @@ class Endpoint:
             self._due.disk = now.mono_us + DISK_US
             _require_room(self.home)
         gate = self.authority.gate(now)
-        if isinstance(gate, Permit) and not self._is_visible(now):
-            return INDICATOR_HIDDEN
+        is_listening = self._hooks.is_listening
+        if isinstance(gate, Permit):
+            return gate if self._watching.sees(now, is_listening=is_listening) else UNSEEN
+        if not is_listening:
+            self._watching.rest()
         return gate
-
-    def _is_visible(self, now: Now) -> bool:
-        if not self._hooks.is_listening:
-            self._desk.indicator.show()
-        return self._desk.indicator.check(now.mono_us // 1000)
 
     def _run(self, now: Now, gate: Gate, *, flush: bool = False) -> None:
         events = self._hooks.follow(now, is_wanted=isinstance(gate, Permit))
@@ -169,6 +179,7 @@ class Endpoint:
         inputs = Inputs(
             gate=gate, events=tuple(events), overflowed=self._hooks.overflowed(),
             windows=windows, grab=look.grab, blind=look.blind, flush=flush,
+            unproved_us=self._watching.unproved_us(now),
         )  # fmt: skip
         self._state, batches = step(self._state, inputs, now)
         if batches:

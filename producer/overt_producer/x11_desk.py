@@ -6,7 +6,7 @@ from overt_producer.consent import AGREED, REFUSED
 from overt_producer.desk import Indicator, Reply
 from overt_producer.presence.badge import Badge, State
 from overt_producer.presence.consent_prompt import ConsentPrompt
-from overt_producer.presence.indicator import IndicatorLost, Verdict, Watch, verify
+from overt_producer.presence.indicator import GRACE_MS, IndicatorLost, Verdict, Watch, verify
 from overt_producer.presence.notice import Answer, Method, Notice
 from overt_producer.presence.terminal_prompt import ask_at_terminal
 from overt_producer.sources.events import InputSource, ScreenSource, WindowSource
@@ -21,6 +21,8 @@ _METHODS = {Method.POINTER: "x11", Method.KEYBOARD: "x11", Method.CLOSED: "x11",
 
 class VerifiedBadge:
     """The badge, believed only when its pixels are on the screen."""
+
+    lasts_ms = GRACE_MS
 
     def __init__(self, screen: ScreenSource) -> None:
         self._screen = screen

@@ -5,6 +5,7 @@ from overt_producer.pipeline.step import purge, step
 from overt_producer.pipeline.values import (
     LEASE_OVER,
     STOPPED,
+    UNSEEN,
     Batch,
     Closed,
     Gate,
@@ -17,6 +18,7 @@ from overt_producer.pipeline.values import (
 __all__ = [
     "LEASE_OVER",
     "STOPPED",
+    "UNSEEN",
     "Batch",
     "Closed",
     "Gate",

@@ -4,7 +4,7 @@ An event is judged by the gate of its own time, not of its arrival: input comes 
 was typed before a pause may arrive after it, and the other way round.
 """
 
-from overt_producer.pipeline.values import LEASE_OVER, Closed, Gate, GateSpan, Permit
+from overt_producer.pipeline.values import LEASE_OVER, UNSEEN, Closed, Gate, GateSpan, Permit
 
 # The hold-back is at most 3.5 s and an idle gap may be minutes, but an activity's next second is
 # never further back than the hold-back; a minute of gates is ample.
@@ -17,6 +17,13 @@ def observed(gates: tuple[GateSpan, ...], gate: Gate, now_us: int) -> tuple[Gate
         return gates
     recent = [span for i, span in enumerate(gates) if _end(gates, i) >= now_us - KEEP_US]
     return (*recent, GateSpan(from_us=now_us, gate=gate))
+
+
+def doubted(gates: tuple[GateSpan, ...], from_us: int | None) -> tuple[GateSpan, ...]:
+    """Return the spans when nothing that happened since a time counts, for want of an indicator."""
+    if from_us is None or not gates or isinstance(gates[-1].gate, Closed):
+        return gates
+    return (*gates, GateSpan(from_us=max(from_us, gates[-1].from_us), gate=UNSEEN))
 
 
 def at(gates: tuple[GateSpan, ...], t_us: int) -> Gate | None:

@@ -151,7 +151,7 @@ def _frames(
         seen = Seen(shot=shot, last_seq=before.next_seq + index - 1, actions=running[index])
         candidates.append(seen)
     for one in candidates:
-        if one.shot.picture == sent:
+        if one.shot.picture == sent or not _is_covered(one.shot, state, activity):
             continue
         sent = one.shot.picture
         frames.append(
@@ -173,6 +173,12 @@ def _frames(
         activity=after,
     )  # fmt: skip
     return state, batches
+
+
+def _is_covered(shot: Shot, state: State, activity: Activity) -> bool:
+    """Return whether a picture was taken, from its first to its last moment, under these terms."""
+    own = (gate.at(state.gates, shot.t_us), gate.at(state.gates, shot.until_us))
+    return all(isinstance(g, Permit) and g.terms == activity.permit.terms for g in own)
 
 
 def _segment(lane: Lane, cut: Cut) -> tuple[Lane, bool]:

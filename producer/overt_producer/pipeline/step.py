@@ -78,7 +78,9 @@ def _observed(state: State, inputs: Inputs, now: Now) -> State:
     held = tuple(sorted((*state.held, *came), key=lambda h: h.t_us)) if came else state.held
     state = replace(
         state, anchor_us=anchor, hold_back_us=hold_back_us, held=held,
-        gates=gate.observed(state.gates, new_gate, now.wall_us),
+        gates=gate.observed(
+            gate.doubted(state.gates, inputs.unproved_us), new_gate, now.wall_us
+        ),
         timeline=state.timeline.observed(inputs.windows) if inputs.windows else state.timeline,
         counts=replace(state.counts, captured=state.counts.captured + len(came)),
     )  # fmt: skip

@@ -78,6 +78,7 @@ class Closed:
 Gate: TypeAlias = Permit | Closed
 LEASE_OVER = Closed(reason="lease", ended="lease")
 STOPPED = Closed(reason="stop", ended="stop")
+UNSEEN = Closed(reason="indicator", ended="indicator")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,7 @@ class Inputs:
         grab: a new look at the screen.
         blind: times a grab was due and could not say what was whose.
         flush: stop waiting for the hold-back: nothing more will come.
+        unproved_us: since then nobody can tell whether the indicator was seen.
     """
 
     gate: Gate
@@ -109,6 +111,7 @@ class Inputs:
     grab: Grab | None = None
     blind: int = 0
     flush: bool = False
+    unproved_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
