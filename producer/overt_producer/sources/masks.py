@@ -5,7 +5,8 @@ windows and everything else is grey. So a window that was missed is hidden, not 
 
 A pixel is kept if some allowed window covers it, no window that is not allowed lies above that
 one at this pixel (whatever its shape), and, where the allowed window lets light through, none
-lies below it either.
+lies below it either. And that must have been so for a moment: until an application has painted
+what came free or what is new, the pixels of the window that was there before may still stand.
 """
 
 from collections.abc import Iterable, Sequence
@@ -60,9 +61,22 @@ def kept_rects(stack: Sequence[WindowContext], allow: Allow, screen: Rect) -> li
     return kept
 
 
-def mask_rects(stack: Sequence[WindowContext], allow: Allow, screen: Rect) -> list[Rect]:
-    """Return the disjoint rectangles of a screen that must be painted grey."""
-    return subtract_all([screen], kept_rects(stack, allow, screen))
+def mask_rects(
+    stack: Sequence[WindowContext], allow: Allow, screen: Rect,
+    past: Iterable[Sequence[WindowContext]] = (),
+) -> list[Rect]:  # fmt: skip
+    """Return the disjoint rectangles of a screen that must be painted grey.
+
+    Args:
+        stack: windows bottom to top.
+        allow: as for ``kept_rects``.
+        screen: the root.
+        past: stacks of which pixels may still be on the screen.
+    """
+    kept = kept_rects(stack, allow, screen)
+    for before in past:
+        kept = subtract_all(kept, mask_rects(before, allow, screen))
+    return subtract_all([screen], kept)
 
 
 def paint(pixels: NDArray[np.uint8], rects: Iterable[Rect], origin: Rect) -> int:

@@ -28,6 +28,8 @@ from overt_producer.sources.x11.windows import X11Windows
 from overt_schemas.errors import Permanent, Transient
 
 TRIES = 3
+# An application repaints what came free within a frame or two; this is for one that is busy.
+SETTLE_MS = 500
 OPAQUE = 0xFF000000
 FAST = ["MIT-SHM is working correctly."]
 
@@ -99,7 +101,8 @@ class X11Screen:
             else:
                 self._is_dirty, self._changed_ms = True, changed_ms
                 return None
-        rects = mask_rects(before.stack, allow, self._whole())
+        past = self._windows.past(after_us // 1000 - SETTLE_MS)
+        rects = mask_rects(before.stack, allow, self._whole(), past)
         masked = paint(pixels, rects, self._whole())
         return Grab(
             pixels=pixels,

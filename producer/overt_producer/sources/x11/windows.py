@@ -21,6 +21,7 @@ from overt_producer.sources.x11.inspection import Inspector, Seen
 # The server's stamps may lag its true time by a tick of its clock.
 TICK_MS = 5
 LOOKS = 4
+PAST_MS = 2000  # stacks are remembered; who wants older ones asks too late
 EVERYWHERE = Rect(x=-(1 << 15), y=-(1 << 15), width=1 << 16, height=1 << 16)
 
 NOTIFY_NORMAL, NOTIFY_GRAB, NOTIFY_UNGRAB = X.NotifyNormal, X.NotifyGrab, X.NotifyUngrab
@@ -59,6 +60,8 @@ class X11Windows:
         # What events told since the last look, and what that means for the next state.
         self._told: list[tuple[int, Rect | None]] = []
         self._crossed: list[WindowContext] = []
+        # Stacks that ended, and when at the latest.
+        self._past: list[tuple[int, tuple[WindowContext, ...]]] = []
         self._watching: set[int] = set()
 
     def poll(self) -> WindowState:
@@ -85,6 +88,11 @@ class X11Windows:
                 crossed=tuple(self._crossed),
             )
 
+    def past(self, since_ms: int) -> list[tuple[WindowContext, ...]]:
+        """Return the stacks that ended after a time: their pixels may still be on the screen."""
+        self._past = [one for one in self._past if one[0] >= since_ms]
+        return [stack for _, stack in self._past]
+
     def close(self) -> None:
         """Close the connection."""
         disconnect(self._display)
@@ -108,20 +116,27 @@ class X11Windows:
         self._held_since_ms = math.ceil(time.monotonic_ns() / 1_000_000)
         if self._focus_news or self._focus_id != focus_was or not self._focus:
             self._focus_since_ms, self._focus_news = self._held_since_ms, False
-        self._note_crossed(stack_was)
+        crossed = self._note_crossed(stack_was)
+        if self._revision > 1 and (crossed or _layout(stack_was) != _layout(self._stack)):
+            was = tuple(seen.context for seen in stack_was)
+            self.past(self._held_since_ms - PAST_MS)
+            self._past += [(self._held_since_ms, (*was, *crossed)), (self._held_since_ms, was)]
 
-    def _note_crossed(self, stack_was: tuple[Seen, ...]) -> None:
+    def _note_crossed(self, stack_was: tuple[Seen, ...]) -> list[WindowContext]:
         """Work out who the windows were that the events since the last look told of."""
         told, self._told = self._told, []
         known = {seen.frame: seen.context for seen in (*stack_was, *self._stack)}
         mapped = {id_ for id_, rect in told if rect is None}
+        crossed: list[WindowContext] = []
         for id_, rect in told:
             if id_ in known:
                 context = known[id_]
-                self._crossed.append(context if rect is None else replace(context, rect=rect))
+                crossed.append(context if rect is None else replace(context, rect=rect))
             elif id_ in mapped:
                 # It came and went unseen: it may have been anybody's, anywhere.
-                self._crossed.append(WindowContext(app="", rect=EVERYWHERE))
+                crossed.append(WindowContext(app="", rect=EVERYWHERE))
+        self._crossed += crossed
+        return crossed
 
     def _news(self) -> bool:
         """Make a round trip; whether it brought anything that matters."""
@@ -182,6 +197,11 @@ class X11Windows:
         if focus_id and focus_id not in self._watching:
             window = self._display.create_resource_object("window", focus_id)
             window.change_attributes(event_mask=X.FocusChangeMask, onerror=_ignored)
+
+
+def _layout(stack: tuple[Seen, ...]) -> list[tuple[int, str, Rect, bool]]:
+    """Return what of a stack decides about pixels."""
+    return [(s.frame, s.context.app, s.context.rect, s.context.is_opaque) for s in stack]
 
 
 def _ignored(*_: Any) -> None:
