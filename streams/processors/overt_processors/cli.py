@@ -12,6 +12,7 @@ import typer
 from confluent_kafka.admin import OffsetSpec
 
 from overt_processors import telemetry
+from overt_processors.hardening import seal_process
 from overt_processors.preflight import Group, check
 from overt_processors.settings import Settings, load
 from overt_processors.supervisor import Instance, Supervisor, worker_command
@@ -56,6 +57,7 @@ ConfigOption = Annotated[Path, typer.Option("--config", help="TOML settings, mod
 @app.command()
 def refine(stream: StreamOption, config: ConfigOption) -> None:
     """Open raw batches, check them, seal them again as parts; runs until SIGTERM."""
+    seal_process()
     telemetry.configure(f"refine-{stream.value}")
     settings = load(config)
     group = _group(settings, stream)

@@ -22,6 +22,7 @@ from overt_processors.acknowledge import EXIT_REDELIVER, Acknowledger, die
 from overt_processors.agents.refine import Refiner, attach
 from overt_processors.app import GROUPS, create_app
 from overt_processors.guard import EXIT_JUMPED
+from overt_processors.hardening import seal_process
 from overt_processors.keys import obtain
 from overt_processors.registries import RegistryReader
 from overt_processors.settings import Settings, load
@@ -44,6 +45,7 @@ _REBALANCE_S = 60.0
 
 def main() -> None:
     """Run a worker; never returns."""
+    seal_process()
     parser = argparse.ArgumentParser()
     parser.add_argument("--stream", required=True, choices=[s.name.lower() for s in Stream])
     parser.add_argument("--config", required=True, type=Path)
