@@ -29,10 +29,6 @@ _LOOK_S = 0.25  # how soon a stop is seen
 _HEALTHY_S = 60.0  # a worker that lived so long is forgiven its earlier falls
 
 
-class _StoppedError(Exception):
-    """A signal came while the pre-flight was waiting for somebody."""
-
-
 @dataclass(slots=True, kw_only=True)
 class Supervisor:
     """One worker and its restarts.
@@ -48,7 +44,6 @@ class Supervisor:
     ready: Path
     _stop: threading.Event = field(default_factory=threading.Event)
     _child: "subprocess.Popen[bytes] | None" = None
-    _may_break_off: bool = False
 
     def run(self) -> int:
         """Work until told to stop; returns the exit code.
@@ -63,13 +58,13 @@ class Supervisor:
             while not self._stop.is_set():
                 try:
                     self._check()
-                except _StoppedError:
-                    return EXIT_OK
                 except Transient as exc:
                     wait_s, backoff = backoff.next()
                     telemetry.preflight_delayed(exc.reason, wait_s)
                     self._stop.wait(wait_s)
                     continue
+                if self._stop.is_set():
+                    return EXIT_OK
                 attempt += 1
                 started_s = time.monotonic()
                 code = self._work(attempt)
@@ -87,13 +82,25 @@ class Supervisor:
         return EXIT_OK
 
     def _check(self) -> None:
-        """Run the pre-flight, which may wait long for brokers and breaks off when told to stop."""
-        try:
-            self._may_break_off = True
-            if not self._stop.is_set():
+        """Run the pre-flight, which may wait long for brokers, and leave it behind on a stop.
+
+        It has a thread of its own: a signal that comes just before a call into C begins would not
+        break that call off, however the handler tries.
+        """
+        failed: list[Exception] = []
+
+        def act() -> None:
+            try:
                 self.preflight()
-        finally:
-            self._may_break_off = False
+            except Exception as exc:
+                failed.append(exc)
+
+        thread = threading.Thread(target=act, name="preflight", daemon=True)
+        thread.start()
+        while thread.is_alive() and not self._stop.is_set():
+            thread.join(_LOOK_S)
+        if failed:
+            raise failed[0]
 
     def _work(self, attempt: int) -> int:
         """Run one worker to its end."""
@@ -120,9 +127,6 @@ class Supervisor:
         self._stop.set()
         if self._child is not None:
             self._child.terminate()
-        if self._may_break_off:
-            self._may_break_off = False
-            raise _StoppedError
 
 
 def worker_command(stream: str, config: Path, instance: str) -> list[str]:
