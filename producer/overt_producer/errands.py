@@ -22,7 +22,12 @@ RETRY_S = 5.0
 
 
 class Errands:
-    """The thread. ``wanted`` and ``certificates`` are how ship and it speak."""
+    """The thread. ``want`` and ``certificates`` are how ship and it speak.
+
+    Attributes:
+        certificates: how often the certificate was renewed.
+        is_away: the last round failed.
+    """
 
     def __init__(self, home: Home) -> None:
         self._home = home
@@ -30,7 +35,7 @@ class Errands:
         self._lock = threading.Lock()
         self._wanted: set[str] = set()
         self.certificates = 0
-        self._is_away = False
+        self.is_away = False
         name = f"errands-{home.path.name}"
         self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
 
@@ -43,6 +48,11 @@ class Errands:
         self._stop.set()
         self._thread.join(1.0)
 
+    def check(self) -> None:
+        """Raise Permanent when the thread has ended: without it no certificate is renewed."""
+        if not self._thread.is_alive():
+            raise Permanent("the thread that asks the authority has ended", reason="errands")
+
     def want(self, consent: str) -> None:
         """Ask about a consent until it is registered."""
         with self._lock:
@@ -51,14 +61,14 @@ class Errands:
     def _loop(self) -> None:
         board = Board(self._home.control)
         try:
-            while not self._stop.wait(RETRY_S if self._is_away else POLL_S):
+            while not self._stop.wait(RETRY_S if self.is_away else POLL_S):
                 try:
                     self._round(board)
-                    self._is_away = False
+                    self.is_away = False
                 except OvertError as exc:
-                    if not self._is_away:
+                    if not self.is_away:
                         telemetry.authority_unreachable(exc.reason)
-                    self._is_away = True
+                    self.is_away = True
         finally:
             board.close()
 

@@ -76,8 +76,9 @@ def resumed(highest: int, is_same_boot: bool, clocks: Clocks | None, now: Now) -
     """
     is_undisturbed = is_same_boot and clocks is not None and not clocks.differs(Clocks.of(now))
     return Lease(
-        highest=highest, floor=highest - 1 if is_undisturbed else highest, clocks=Clocks.of(now)
-    )
+        highest=highest, floor=highest - 1 if is_undisturbed else highest,
+        clocks=clocks if is_undisturbed else Clocks.of(now),
+    )  # fmt: skip
 
 
 def heard(lease: Lease, beacon: Beacon, now: Now) -> Lease:
@@ -90,9 +91,13 @@ def heard(lease: Lease, beacon: Beacon, now: Now) -> Lease:
     if beacon.issued_ms > now.wall_ms + FUTURE_TOLERANCE_MS:
         return replace(raised, beacon=None)
     left_us = beacon.valid_until_ms * 1000 - now.wall_us
+    # A beacon that is accepted once more is still held to the clocks of the first time: many small
+    # turns of the clock would else add up to a lease without end.
+    is_again = beacon.number == lease.highest and lease.clocks is not None
     return replace(
-        raised, beacon=beacon, deadline_ns=now.boot_ns + left_us * 1000, clocks=Clocks.of(now)
-    )
+        raised, beacon=beacon, deadline_ns=now.boot_ns + left_us * 1000,
+        clocks=lease.clocks if is_again else Clocks.of(now),
+    )  # fmt: skip
 
 
 def ticked(lease: Lease, now: Now) -> Lease:
@@ -100,7 +105,7 @@ def ticked(lease: Lease, now: Now) -> Lease:
     if lease.clocks is not None and lease.clocks.differs(Clocks.of(now)):
         return replace(lease, beacon=None, floor=lease.highest, clocks=Clocks.of(now))
     if lease.beacon is not None and ends_us(lease, now) <= now.wall_us:
-        return replace(lease, beacon=None)
+        return replace(lease, beacon=None, floor=lease.highest)
     return lease
 
 

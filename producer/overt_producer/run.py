@@ -2,7 +2,7 @@
 
 A process that dies is started again, after a pause that doubles. Capture that *decides* to end (a
 refusal, a full disk, no display) ends both. On SIGTERM capture goes first, so that ship can still
-bring its last words out.
+bring its last words out in what is left of the five seconds; what it doesn't, waits in the spool.
 """
 
 import subprocess
@@ -18,7 +18,8 @@ CAPTURE, SHIP = "capture", "ship"
 PAUSE_S, PAUSE_LIMIT_S = 1.0, 30.0
 CALM_S = 60.0  # alive so long, a process has earned a short pause again
 LOOK_S = 0.2
-STOP_S = 5.0
+STOP_S = 4.8
+LEAST_S = 0.2  # for ship, however long capture took; killing it loses nothing
 
 
 @dataclass(slots=True)
@@ -48,13 +49,13 @@ class Child:
         self.pause_s = min(2 * self.pause_s, PAUSE_LIMIT_S)
         return code
 
-    def stop(self) -> None:
-        """End it in the clean way, within its five seconds."""
+    def stop(self, deadline_s: float) -> None:
+        """End it in the clean way if that takes no longer than to a moment (monotonic)."""
         if self.process is None:
             return
         self.process.terminate()
         try:
-            self.process.wait(STOP_S)
+            self.process.wait(max(deadline_s - time.monotonic(), LEAST_S))
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -82,5 +83,6 @@ def run(arguments: Sequence[str], home: str, stop: Stop) -> int:
                 telemetry.process_restarted(child.name, code)
         return stop.exit_code
     finally:
-        capture.stop()
-        ship.stop()
+        deadline_s = time.monotonic() + STOP_S
+        capture.stop(deadline_s)
+        ship.stop(deadline_s)

@@ -70,6 +70,7 @@ class Ship:
         return self._publisher.published
 
     def _round(self) -> None:
+        self._errands.check()
         if self._errands.certificates != self._certificates:
             self._certificates = self._errands.certificates
             self._publisher.reconnect("certificate")

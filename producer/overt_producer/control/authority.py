@@ -33,7 +33,11 @@ class AuthorityClient:
     def of(cls, home: Home) -> "AuthorityClient":
         """Return the client of an enrolled endpoint, with its certificate as it is now."""
         context = trusting(str(home.file("authority-ca.pem")))
-        context.load_cert_chain(home.file("transport.pem"), home.file("transport.key"))
+        try:
+            context.load_cert_chain(home.file("transport.pem"), home.file("transport.key"))
+        except OSError as exc:
+            raise Malformed("transport.pem and transport.key do not fit: enrol again",
+                            reason="identity") from exc  # fmt: skip
         return cls(home.enrolled().authority, context)
 
     def close(self) -> None:
@@ -47,7 +51,10 @@ class AuthorityClient:
 
     def certificate(self, csr: str) -> str:
         """Return a fresh certificate for the same device."""
-        return str(self._call("POST", api.CERTIFICATE, {"csr": csr})["certificate"])
+        fresh = self._call("POST", api.CERTIFICATE, {"csr": csr}).get("certificate")
+        if not isinstance(fresh, str):
+            raise Malformed("the authority's answer holds no certificate", reason="authority")
+        return fresh
 
     def is_registered(self, consent: str) -> bool:
         """Return whether the authority has published a consent."""
@@ -56,7 +63,7 @@ class AuthorityClient:
     def _call(self, verb: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
             answer = self._client.request(verb, path, json=body)
-        except httpx.TransportError as exc:
+        except httpx.HTTPError as exc:
             raise Transient(
                 f"the authority at {self._client.base_url} does not answer: check URL, CA and "
                 "network",

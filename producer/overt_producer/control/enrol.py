@@ -102,7 +102,10 @@ def new_transport_key() -> str:
 
 def request_of(home: Home) -> str:
     """Return a certificate request for the transport key; the authority decides the name."""
-    key = serialization.load_pem_private_key(home.file("transport.key").read_bytes(), None)
+    try:
+        key = serialization.load_pem_private_key(home.file("transport.key").read_bytes(), None)
+    except (OSError, ValueError, TypeError) as exc:
+        raise Malformed("transport.key is broken: enrol again", reason="identity") from exc
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise Malformed("transport.key is of another kind: enrol again", reason="identity")
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "endpoint")])

@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import struct
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from overt_schemas.errors import Permanent, Transient
 NAME = "capture.sock"
 LINE_LIMIT = 65_536
 CLIENT_TIMEOUT_S = 5.0
+PEER_TIMEOUT_S = 0.2  # for the whole line: capture's loop waits for it
 _CREDENTIALS = struct.Struct("3i")  # struct ucred: pid, uid, gid
 
 
@@ -49,7 +51,6 @@ class LocalServer:
             except BlockingIOError:
                 return
             with peer:
-                peer.settimeout(0.2)
                 self._answer(peer)
 
     def close(self) -> None:
@@ -66,7 +67,7 @@ class LocalServer:
             _refused()
             return
         try:
-            request = json.loads(_line(peer))
+            request = json.loads(_line(peer, PEER_TIMEOUT_S))
             command = self._commands.get(request.get("do", ""))
             answer = command() if command else {"error": "unknown command"}
             peer.sendall(json.dumps(answer).encode() + b"\n")
@@ -87,7 +88,7 @@ def ask(home: Home, command: str) -> dict[str, Any]:
             with _Directory(home) as path:
                 client.connect(path)
             client.sendall(json.dumps({"do": command}).encode() + b"\n")
-            answer: dict[str, Any] = json.loads(_line(client))
+            answer: dict[str, Any] = json.loads(_line(client, CLIENT_TIMEOUT_S))
         except (FileNotFoundError, ConnectionRefusedError) as exc:
             raise Transient(
                 f"capture does not run for {home.path}: start it with `overtd run`",
@@ -106,9 +107,11 @@ def _refused() -> None:
     telemetry.local_refused()
 
 
-def _line(peer: socket.socket) -> bytes:
-    data = b""
+def _line(peer: socket.socket, timeout_s: float) -> bytes:
+    data, deadline_s = b"", time.monotonic() + timeout_s
     while not data.endswith(b"\n"):
+        # A timeout of the socket alone would begin anew with every byte.
+        peer.settimeout(max(deadline_s - time.monotonic(), 0.001))
         more = peer.recv(4096)
         if not more or len(data) > LINE_LIMIT:
             raise ValueError("not one line")
