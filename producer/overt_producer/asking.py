@@ -37,6 +37,7 @@ class Asking:
         self._thread: threading.Thread | None = None
         self._answered: Answered | None = None
         self._error: OvertError | None = None
+        self._is_void = False
 
     @property
     def is_open(self) -> bool:
@@ -59,12 +60,19 @@ class Asking:
         self._thread = threading.Thread(target=run, name="consent-prompt", daemon=True)
         self._thread.start()
 
+    def void(self) -> None:
+        """Let the answer to a question that was asked before count for nothing."""
+        waits = self._thread is not None or self._answered is not None or self._error is not None
+        self._is_void = waits
+
     def take(self) -> Answered | None:
         """Return an answer once, None while there is none. Raises what the prompt raised."""
         if self._thread is not None and not self._thread.is_alive():
             self._thread = None
         if self._thread is not None:
             return None
+        if self._is_void:
+            self._answered, self._error, self._is_void = None, None, False
         if self._error is not None:
             error, self._error = self._error, None
             raise error

@@ -43,11 +43,13 @@ class Person:
 
     def withdraw(self, now: Now) -> None:
         """Take consent back; what was captured under it stays under it."""
+        self._asking.void()
         self._decide(consent.withdrawn(self._authority.will, now.wall_ms), now)
 
     def opt_out(self, now: Now) -> None:
         """Stop for good, now: nothing that waits anywhere on this machine leaves it."""
         self._owes_purge = True
+        self._asking.void()
         self._home.write("opted-out", f"{now.wall_ms}\n")
         self._decide(consent.opted_out(self._authority.will, now.wall_ms), now)
         self._purge(now)

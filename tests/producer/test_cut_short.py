@@ -1,6 +1,7 @@
 """What a person decided holds although the process died halfway through carrying it out."""
 
 import sqlite3
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from overt_producer import offline
 from overt_producer.control.board import Board
+from overt_producer.desk import Reply, ScriptedDesk
 from overt_producer.home import Home
 from overt_producer.ship import Ship
 from overt_producer.spool.store import Spool
@@ -16,7 +18,7 @@ from overt_schemas.ids import new_name
 from overt_schemas.records import Consent, SealedBatch, Signed, Tombstone
 from overt_schemas.signing import SigningKey, open_record
 from tests.producer.desks import Hand, Sitting
-from tests.producer.fleet import Fleet
+from tests.producer.fleet import POLICY_OF_TESTS, Fleet
 from tests.producer.opening import rows
 
 
@@ -218,3 +220,37 @@ def test_an_opt_out_outlives_a_new_enrolment(sitting: Sitting, fleet: Fleet, hom
     assert again.endpoint.authority.will.is_opted_out
     assert not again.endpoint.is_capturing
     again.stop()
+
+
+@pytest.mark.parametrize("act", ["opt_out", "withdraw"])
+def test_an_answer_to_a_question_from_before_undoes_no_opt_out_and_no_withdrawal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    clicked, over, asked = threading.Event(), threading.Event(), list[int]()
+
+    def ask(_: ScriptedDesk, notice: object, now_ms: int) -> Reply | None:
+        del notice
+        asked.append(now_ms)
+        if len(asked) > 1:  # nobody answers the next one
+            over.wait(10)
+            return None
+        clicked.wait(10)
+        return Reply(decision="agreed", method="x11", shown_ms=now_ms, decided_ms=now_ms)
+
+    monkeypatch.setattr(ScriptedDesk, "is_synthetic", False)
+    monkeypatch.setattr(ScriptedDesk, "ask", ask)
+    fleet = Fleet(policy=replace(POLICY_OF_TESTS, synthetic=False))
+    sitting = Sitting(fleet, fleet.enrol(tmp_path / "home"))
+    sitting.beacon()
+    sitting.live(0.2)
+    prompt = next(t for t in threading.enumerate() if t.name == "consent-prompt")
+    clicked.set()
+    prompt.join(10)
+
+    getattr(sitting.endpoint, act)()
+    sitting.live(0.5)
+
+    assert not sitting.endpoint.is_capturing
+    assert decisions(sitting.home) == []
+    assert sitting.home.opted_out.exists() is (act == "opt_out")
+    over.set()
