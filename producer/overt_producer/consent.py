@@ -24,11 +24,16 @@ class Will:
 
     Attributes:
         receipt: the last decision, None before the first.
+        standing: earlier agreements that were not taken back. What was captured under them may
+            still be read, also after the person refused a newer policy.
+        owed: withdrawals of those that the authority has not been told of yet.
         is_opted_out: nothing is captured, whatever else holds.
         is_paused: nothing is captured until the person resumes.
     """
 
     receipt: Consent | None = None
+    standing: tuple[Consent, ...] = ()
+    owed: tuple[Consent, ...] = ()
     is_opted_out: bool = False
     is_paused: bool = False
 
@@ -42,9 +47,11 @@ class Will:
 
 def decided(will: Will, receipt: Consent) -> Will:
     """Return the will after an answer to the prompt; agreeing ends an earlier opt-out."""
-    if receipt.decision == AGREED:
-        return replace(will, receipt=receipt, is_opted_out=False)
-    return replace(will, receipt=receipt)
+    before, standing = will.receipt, will.standing
+    if before is not None and before.decision == AGREED and before.consent != receipt.consent:
+        standing = (*standing, before)
+    is_opted_out = will.is_opted_out and receipt.decision != AGREED
+    return replace(will, receipt=receipt, standing=standing, is_opted_out=is_opted_out)
 
 
 def paused(will: Will) -> Will:
@@ -63,11 +70,21 @@ def opted_out(will: Will, now_ms: int) -> Will:
 
 
 def withdrawn(will: Will, now_ms: int) -> Will:
-    """Return the will after consent was taken back; without one nothing changes."""
+    """Return the will after consent was taken back: all that was ever agreed to here."""
     receipt = will.receipt
-    if receipt is None or receipt.decision != AGREED:
-        return will
-    return replace(will, receipt=replace(receipt, decision=WITHDRAWN, decided_ms=now_ms))
+    if receipt is not None and receipt.decision == AGREED:
+        receipt = _taken_back(receipt, now_ms)
+    owed = tuple(_taken_back(earlier, now_ms) for earlier in will.standing)
+    return replace(will, receipt=receipt, standing=(), owed=(*will.owed, *owed))
+
+
+def told(will: Will) -> Will:
+    """Return the will once all that was owed to the authority lies in the spool."""
+    return replace(will, owed=())
+
+
+def _taken_back(receipt: Consent, now_ms: int) -> Consent:
+    return replace(receipt, decision=WITHDRAWN, decided_ms=now_ms)
 
 
 def covers(will: Will, policy: str) -> str | Closed:

@@ -49,6 +49,9 @@ def withdraw(home: Home, *, is_opt_out: bool) -> dict[str, object]:
         act = consent.opted_out if is_opt_out else consent.withdrawn
         after = act(store.will(), now.wall_ms)
         store.save_will(after)
+        for earlier in after.owed:
+            spool.say("consent", b"", signed(earlier, signer), now.wall_ms)
+        store.save_will(consent.told(after))
         # Compared with what was stated, not with what was wanted: a call before may have been cut
         # short between the two.
         if after.receipt is not None and statement_of(after.receipt) != store.stated():

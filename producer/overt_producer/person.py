@@ -110,6 +110,11 @@ class Person:
         self._state(now)
 
     def _state(self, now: Now) -> None:
+        will = self._authority.will
+        for earlier in will.owed:
+            self._spool.say("consent", self._boot, signed(earlier, self._signer), now.wall_ms)
+        if will.owed:  # said twice after a kill here, which changes nothing
+            self._authority.save(consent.told(will))
         receipt = self._authority.unstated()
         if receipt is not None:
             self._spool.say("consent", self._boot, signed(receipt, self._signer), now.wall_ms)

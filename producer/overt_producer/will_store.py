@@ -46,19 +46,20 @@ class WillStore:
         if value is None:
             return Will()
         return Will(
-            receipt=self._proved(value["receipt"]), is_opted_out=bool(value["is_opted_out"]),
+            receipt=self._proved(value["receipt"]), standing=self._all_proved(value, "standing"),
+            owed=self._all_proved(value, "owed"), is_opted_out=bool(value["is_opted_out"]),
             is_paused=bool(value["is_paused"]),
         )  # fmt: skip
 
     def save_will(self, will: Will) -> None:
         """Remember the will; on disk when this returns."""
-        receipt = None
-        if will.receipt is not None:
-            receipt = codec.encode(self._signer.sign_record(will.receipt)).hex()
-        self._put(
-            "will",
-            {"receipt": receipt, "is_opted_out": will.is_opted_out, "is_paused": will.is_paused},
-        )
+        saved = {
+            "receipt": self._signed(will.receipt) if will.receipt else None,
+            "standing": [self._signed(receipt) for receipt in will.standing],
+            "owed": [self._signed(receipt) for receipt in will.owed],
+            "is_opted_out": will.is_opted_out, "is_paused": will.is_paused,
+        }  # fmt: skip
+        self._put("will", saved)
         self._sync()
 
     def stated(self) -> list[str]:
@@ -82,6 +83,13 @@ class WillStore:
         """Remember the highest beacon."""
         known = asdict(clocks) if clocks else None
         self._put("lease", {"highest": highest, "kernel": kernel_boot(), "clocks": known})
+
+    def _signed(self, receipt: Consent) -> str:
+        return codec.encode(self._signer.sign_record(receipt)).hex()
+
+    def _all_proved(self, value: dict[str, Any], name: str) -> tuple[Consent, ...]:
+        found = (self._proved(text) for text in value.get(name, ()))
+        return tuple(receipt for receipt in found if receipt is not None)
 
     def _proved(self, text: object) -> Consent | None:
         try:

@@ -1,5 +1,9 @@
 """The person's will beats everything, and only an act of theirs is consent."""
 
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from overt_producer import consent
@@ -45,6 +49,26 @@ def test_a_pause_is_the_persons_own_and_ends_by_them() -> None:
     assert consent.covers(consent.resumed(consent.paused(AGREED)), "p1") == "c-1"
 
 
+def other(decision: str) -> Consent:
+    return dataclasses.replace(receipt(decision, policy="p2"), consent="c-2")
+
+
+@pytest.mark.parametrize("answer", [consent.REFUSED, consent.AGREED])
+@pytest.mark.parametrize("act", [consent.withdrawn, consent.opted_out])
+def test_what_was_agreed_to_before_a_newer_policy_is_taken_back_too(
+    answer: str, act: Callable[[Will, int], Will]
+) -> None:
+    newer = consent.decided(AGREED, other(answer))
+
+    will = act(newer, 9)
+
+    assert newer.standing == (receipt(),)
+    assert will.standing == ()
+    assert [(r.consent, r.decision, r.decided_ms) for r in will.owed] == [("c-1", "withdrawn", 9)]
+    assert consent.covers(will, "p1") == consent.covers(will, "p2") == NO_CONSENT
+    assert consent.told(will).owed == ()
+
+
 def test_resuming_does_not_undo_an_opt_out() -> None:
     will = consent.resumed(consent.opted_out(AGREED, 9))
 
@@ -85,10 +109,25 @@ def test_a_simulated_receipt_fits_a_synthetic_policy_only() -> None:
     assert not consent.may_answer_for_nobody(receipt(), is_synthetic=True)
 
 
-def test_the_will_outlives_the_process(tmp_path: object) -> None:
-    from pathlib import Path
+def test_what_stands_and_what_is_owed_outlive_the_process(tmp_path: Path) -> None:
+    signer = SigningKey.generate(device_key_id(bytes(16)))
+    newer = consent.decided(AGREED, other(consent.AGREED))
+    wills = (newer, consent.withdrawn(newer, 9))
 
-    path = Path(str(tmp_path)) / "will.db"
+    found = []
+    for will in wills:
+        store = WillStore(tmp_path / "will.db", signer, "p-1")
+        store.save_will(will)
+        store.close()
+        again = WillStore(tmp_path / "will.db", signer, "p-1")
+        found.append(again.will())
+        again.close()
+
+    assert tuple(found) == wills
+
+
+def test_the_will_outlives_the_process(tmp_path: Path) -> None:
+    path = tmp_path / "will.db"
     signer = SigningKey.generate(device_key_id(bytes(16)))
     store = WillStore(path, signer, "p-1")
     store.save_will(consent.opted_out(AGREED, 9))

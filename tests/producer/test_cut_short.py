@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from overt_producer import offline
+from overt_producer import consent, offline
 from overt_producer.control.board import Board
 from overt_producer.desk import Reply, ScriptedDesk
 from overt_producer.home import Home
 from overt_producer.ship import Ship
 from overt_producer.spool.store import Spool
+from overt_producer.will_store import WillStore
 from overt_schemas import codec
 from overt_schemas.ids import new_name
 from overt_schemas.records import Consent, SealedBatch, Signed, Tombstone
@@ -139,6 +140,47 @@ def test_a_withdrawal_without_capture_is_stated_although_it_was_cut_short(
     offline.withdraw(home, is_opt_out=False)
 
     assert decisions(home) == ["agreed", "withdrawn"]
+
+
+def refuse_a_newer_policy(home: Home) -> str:
+    """Let the person refuse another policy after the one they had agreed to; return the first."""
+    store = WillStore(home.file("will.db"), home.signer(), home.enrolled().person)
+    will = store.will()
+    assert will.receipt is not None
+    newer = replace(will.receipt, consent="c-newer", policy="1" * 64, decision="refused")
+    store.save_will(consent.decided(will, newer))
+    store.close()
+    return will.receipt.consent
+
+
+@pytest.mark.parametrize("is_running", [True, False], ids=["capture runs", "no capture"])
+@pytest.mark.parametrize("is_cut", [True, False], ids=["cut short", "whole"])
+def test_an_opt_out_takes_back_what_stood_before_a_newer_policy_was_refused(
+    sitting: Sitting, fleet: Fleet, home: Home, is_running: bool, is_cut: bool
+) -> None:
+    sitting.stop()
+    first = refuse_a_newer_policy(home)
+    again = Sitting(fleet, home, hand=Hand(elapsed_ms=60_000)) if is_running else None
+
+    def opt_out() -> None:
+        if again is not None:
+            again.endpoint.opt_out()
+        else:
+            offline.withdraw(home, is_opt_out=True)
+
+    if is_cut:
+        with pytest.MonkeyPatch.context() as patch:
+            killed_at("say", patch)
+            with pytest.raises(Killed):
+                opt_out()
+        next_boot(fleet, home).stop()
+    else:
+        opt_out()
+    public = home.signer().public_bytes()
+    said = [codec.decode(value, Signed) for value in rows(home.spool, "consent")]
+    receipts = [open_record(one, public, Consent) for one in said]
+
+    assert (first, "withdrawn") in {(r.consent, r.decision) for r in receipts}
 
 
 def test_ship_sends_no_content_once_the_marker_of_an_opt_out_is_there(home: Home) -> None:
