@@ -36,6 +36,7 @@ TOKENS = "/v1/admin/tokens"
 # POST {subscriber, purpose, cohort: [person] | ["group:<name>"], streams, not_before_ms,
 #   not_after_ms} -> {grant, state: "requested"};
 # POST /v1/admin/grants/<id>/approve {} by two operators who did not request it
+# POST /v1/admin/grants/<id>/end {} by any operator -> {state: "ended"}; its feed goes with it
 GRANTS = "/v1/admin/grants"
 # POST {groups: [...]} each -> {beacon: number}
 PAUSE = "/v1/admin/pause"

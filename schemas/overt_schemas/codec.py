@@ -32,28 +32,36 @@ def pack(record: Any) -> bytes:
     """Return the record's Avro bytes, without frame."""
     own = schema(type(record).__name__)
     out = io.BytesIO()
-    fastavro.schemaless_writer(out, own.parsed, _to_dict(own.name)(record))
+    fastavro.schemaless_writer(out, own.parsed, _to_dict(own.id)(record))
     return out.getvalue()
 
 
 def unpack(kind: type[R], data: bytes) -> R:
-    """Return the record of class ``kind`` that ``data`` packs.
+    """Return the record of class ``kind`` that ``data`` packs, by the newest schema of that class.
 
     Raises:
         Malformed: the bytes are too many, too few, or not of that schema.
     """
+    return unpack_by(schema(kind.__name__), data)  # type: ignore[no-any-return]
+
+
+def unpack_by(own: Schema, data: bytes) -> Any:
+    """Return the record that ``data`` packs by this version of its schema.
+
+    Fields that the version does not have yet take the class's defaults. Raises as ``unpack``.
+    """
     if len(data) > MAX_BYTES:
-        raise Malformed(f"{kind.__name__} of {len(data)} bytes is over the limit", reason="size")
-    own, source = schema(kind.__name__), io.BytesIO(data)
+        raise Malformed(f"{own.name} of {len(data)} bytes is over the limit", reason="size")
+    source = io.BytesIO(data)
     if len(data) > MAX_ITEMS:  # each element is at least a byte, so fewer bytes cannot hold more
-        _skim(_shape(own.name), data, 0, MAX_ITEMS)
+        _skim(_shape(own.id), data, 0, MAX_ITEMS)
     try:
         value = fastavro.schemaless_reader(source, own.parsed, None)
     except (EOFError, ValueError, IndexError, OverflowError, MemoryError, TypeError) as exc:
-        raise Malformed(f"bytes are not a {kind.__name__}") from exc
+        raise Malformed(f"bytes are not a {own.name}") from exc
     if source.tell() != len(data):
-        raise Malformed(f"bytes left over behind a {kind.__name__}")
-    return _from_dict(own.name)(value)  # type: ignore[no-any-return]
+        raise Malformed(f"bytes left over behind a {own.name}")
+    return _from_dict(own.id)(value)
 
 
 def unpack_at(kind: type[R], data: memoryview, at: int) -> tuple[R, int]:
@@ -62,7 +70,7 @@ def unpack_at(kind: type[R], data: memoryview, at: int) -> tuple[R, int]:
     Raises:
         Malformed: there is none, or it is over a limit; then nothing of it was made.
     """
-    end, _ = _skim(_shape(schema(kind.__name__).name), data, at, MAX_ITEMS)
+    end, _ = _skim(_shape(schema(kind.__name__).id), data, at, MAX_ITEMS)
     return unpack(kind, bytes(data[at:end])), end
 
 
@@ -90,15 +98,15 @@ def decode(data: bytes, *allowed: type[R]) -> R:
     own = schema_of(data)
     if own.record not in allowed:
         raise Malformed(f"schema {own.name} has no place here", reason="schema_not_allowed")
-    return unpack(own.record, data[FRAME_BYTES:])
+    return unpack_by(own, data[FRAME_BYTES:])  # type: ignore[no-any-return]
 
 
 _Shape = tuple[Any, ...]
 
 
 @cache
-def _shape(name: str) -> _Shape:
-    return _outline(schema(name).json)
+def _shape(number: int) -> _Shape:
+    return _outline(schema_by_id(number).json)
 
 
 def _outline(node: dict[str, Any] | str) -> _Shape:
@@ -156,9 +164,9 @@ def _skim_long(data: bytes | memoryview, at: int) -> tuple[int, int]:
 
 
 @cache
-def _to_dict(name: str) -> Callable[[Any], dict[str, Any]]:
+def _to_dict(number: int) -> Callable[[Any], dict[str, Any]]:
     """Compile record -> dict for a schema; `dataclasses.asdict` would triple the cost."""
-    return _dumper(schema(name).json)
+    return _dumper(schema_by_id(number).json)
 
 
 def _dumper(node: dict[str, Any]) -> Callable[[Any], dict[str, Any]]:
@@ -177,8 +185,8 @@ def _dumper(node: dict[str, Any]) -> Callable[[Any], dict[str, Any]]:
 
 
 @cache
-def _from_dict(name: str) -> Callable[[dict[str, Any]], Any]:
-    return _loader(schema(name).json)
+def _from_dict(number: int) -> Callable[[dict[str, Any]], Any]:
+    return _loader(schema_by_id(number).json)
 
 
 def _loader(node: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:

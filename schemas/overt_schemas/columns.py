@@ -35,11 +35,14 @@ class Flag(IntFlag):
 
 ACTIONS = frozenset({Kind.PRESS, Kind.SCROLL, Kind.KEY_DOWN})  # what the running count counts
 
-# Reasons of gaps, inside the seal. A reader adds `killed`, tombstone reasons and `raw_expired`.
-GAP_REASONS = frozenset({
+# What a processor thinned, by rule: moves of a hover, of a drag, frames.
+THINNED_HOVER, THINNED_DRAG, THINNED_FRAME = "thinned_hover", "thinned_drag", "thinned_frame"
+THINNED = frozenset({THINNED_HOVER, THINNED_DRAG, THINNED_FRAME})
+# Reasons of gaps, inside the seal. A reader adds `killed`, what marks say, and `raw_expired`.
+GAP_REASONS = THINNED | {
     "policy", "no_focus", "secret", "lease", "pause", "indicator", "overflow", "sensor", "stale",
-    "masked", "thinned", "stop",
-})  # fmt: skip
+    "masked", "stop",
+}  # fmt: skip
 
 _TYPES = {
     "dt": "<i4", "kind": "u1", "x": "<i2", "y": "<i2", "code": "<u2", "state": "<u2",

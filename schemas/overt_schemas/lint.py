@@ -17,6 +17,7 @@ MAX_DEPTH = 4  # records within records; what is deeper is no longer read by peo
 _RECORD_KEYS = frozenset({"type", "name", "namespace", "doc", "fields"})
 _FIELD_KEYS = frozenset({"name", "type", "doc", "purpose", "sensitivity"})
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+_VERSION = re.compile(r"\.([2-9]|[1-9][0-9]+)$")  # of a file that follows another
 _CAMEL = re.compile(r"([A-Z][a-z0-9]+)+")
 _WHY = {
     "default": "a default hides that the writer did not know the field",
@@ -43,6 +44,10 @@ def lint_set(files: Mapping[str, Any], ids: Mapping[int, str]) -> list[str]:
     found += [f"id {number}: not from 1 to 2^31-1" for number in ids if not 0 < number < 2**31]
     first: dict[str, Any] = {}
     for file, node in sorted(files.items()):
+        follower = files.get(_follower(file))
+        if follower is not None:
+            found += [f"{_follower(file)}: {line}" for line in _differences(node, follower)]
+            continue  # an older version: the class is that of the newest
         for inner in _records(node):
             # one class of that name in `records`, so one schema
             if first.setdefault(inner["name"], inner) != inner:
@@ -54,8 +59,22 @@ def lint(file: str, node: Any) -> list[str]:
     """Return the findings of one schema in a file of that name (without suffix)."""
     if not isinstance(node, dict) or node.get("type") != "record":
         return [f"{file}: a file holds one record"]
-    found = [] if node.get("name") == file else [f"{file}: a file is named as its record"]
+    named = node.get("name") == _VERSION.sub("", file)
+    found = [] if named else [f"{file}: a file is named as its record"]
     return found + list(_record(file, node, ()))
+
+
+def _follower(file: str) -> str:
+    """Return the name of the file that would hold the next version of a schema."""
+    name, _, version = file.partition(".")
+    return f"{name}.{int(version or 1) + 1}" if version.isdigit() or not version else ""
+
+
+def _differences(old: Any, new: Any) -> Iterator[str]:
+    """Yield what a follower changed: it may only add fields at the end, with defaults."""
+    had, has = ([(f.get("name"), f.get("type")) for f in n.get("fields", [])] for n in (old, new))
+    if has[: len(had)] != had:
+        yield "a follower keeps all fields in their order and adds new ones behind them"
 
 
 def _record(path: str, node: dict[str, Any], above: tuple[str, ...]) -> Iterator[str]:

@@ -101,7 +101,7 @@ def open_record(signed: Signed, public: bytes, *allowed: type[R]) -> R:
         raise Malformed(f"a signed {own.name} has no place here", reason="schema_not_allowed")
     parts = (_u32(signed.schema), signed.key_id.encode(), signed.body)
     verify(public, signed.signature, Domain.RECORD, *parts)
-    return codec.unpack(own.record, signed.body)
+    return codec.unpack_by(own, signed.body)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

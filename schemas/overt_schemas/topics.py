@@ -76,6 +76,6 @@ CATALOGUE: dict[str, Topic] = {
         _topic(PART, "device", "Part Marker", 4, DataClass.SEALED, 7 * _DAY_MS),
         _topic(SESSION, "device", "Session", 4, DataClass.TRACE, 30 * _DAY_MS),
         _topic(AUDIT, "-", "AuditEntry", 1, DataClass.TRACE, 365 * _DAY_MS),
-        _topic(DEADLETTER, "source", "DeadLetter", 4, DataClass.SEALED, 7 * _DAY_MS),
+        _topic(DEADLETTER, "source", "DeadLetter Verdict", 4, DataClass.SEALED, 7 * _DAY_MS),
     )
 }

@@ -34,8 +34,8 @@ def fingerprints() -> None:
     """Add the schemas that are not pinned yet."""
     path = HERE / "fingerprints.json"
     pinned = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    for name in catalogue.ID_OF:
-        own = catalogue.schema(name)
+    for number, name in catalogue.IDS.items():
+        own = catalogue.schema_by_id(number)
         entry = {"id": own.id, "sha256": own.fingerprint}
         if pinned.setdefault(name, entry) != entry:
             sys.exit(f"{name} is released and differs: add a new schema with a new id instead")
@@ -101,11 +101,21 @@ def sealed() -> dict[str, Any]:
         person=PERSON, device=DEVICE, boot=BOOT, input_batches=42, frame_batches=40, day=DAY,
         clean=False, partition=1, offset=1236,
     )  # fmt: skip
+    withheld = marks.WithheldMark(
+        person=PERSON, device=DEVICE, boot=BOOT, stream=Stream.INPUT, batch=41, segment=3, day=DAY,
+        reason="after_pause", raw=raw.hash, previous=secret("previous"), partition=1, offset=1235,
+    )  # fmt: skip
     notice = marks.NoticeMark(
         topic="overt.input.v1", topic_id="golden", partition=1, from_offset=5, to_offset=9, day=DAY
     )
-    evidence = {"tombstone": codec.encode(tombstone), "boot_end": codec.encode(end), "notice": b""}
-    marked = {"tombstone": tombstone_mark, "boot_end": boot_mark, "notice": notice}
+    evidence = {
+        "tombstone": codec.encode(tombstone),
+        "boot_end": codec.encode(end),
+        "notice": b"",
+    } | {"withheld": b""}
+    marked = {
+        "tombstone": tombstone_mark, "boot_end": boot_mark, "notice": notice, "withheld": withheld,
+    }  # fmt: skip
     framed = {
         "batch": raw.record, "tombstone": tombstone, "boot_end": end,
         "part": part.seal_part(segment, part_header, padded, processor, iv),
@@ -156,7 +166,8 @@ def signed_records() -> list[Any]:
             group="golden", version=1, notice="What is captured.", purposes=("training",),
             apps=("editor",), keep_titles=False, synthetic=True, idle_gap_s=60, segment_s=60,
             segment_bytes=8_388_608, period_s=600, frame_interval_ms=500, hold_back_ms=3500,
-            spool_age_h=72, spool_bytes=2**30,
+            spool_age_h=72, spool_bytes=2**30, move_tolerance_px=1, frame_floor_ms=1000,
+            scene_percent=20,
         ),
         records.Overlay(
             overlay="o-1", version=1, kind="pause", scope="golden", active=True, issued_ms=1

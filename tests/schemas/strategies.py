@@ -5,9 +5,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from overt_schemas import records
-from overt_schemas.catalogue import IDS, schema
+from overt_schemas.catalogue import ID_OF, schema
 
-NAMES = sorted(IDS.values())
+NAMES = sorted(ID_OF)
 _I32 = st.integers(-(2**31), 2**31 - 1)
 _I64 = st.integers(-(2**63), 2**63 - 1)
 PRIMITIVES: dict[str, st.SearchStrategy[Any]] = {

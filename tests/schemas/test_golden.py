@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from overt_schemas import codec, hpke, records, signing
-from overt_schemas.catalogue import IDS
+from overt_schemas.catalogue import IDS, schema, schema_by_id
 from overt_schemas.envelope import batch, header, marks, padding, part
 from overt_schemas.signing import SigningKey
 
@@ -168,7 +168,8 @@ def test_a_signed_record_verifies_and_is_written_the_same(golden: Golden, name: 
     kind: type[Any] = getattr(records, name)
     record = signing.open_record(signed, golden.public("authority"), kind)
 
-    assert codec.encode(signer.sign_record(record)) == framed
+    if signed.schema == schema(name).id:  # else an older version: read for ever, written no more
+        assert codec.encode(signer.sign_record(record)) == framed
 
 
 def test_a_beacon_tag_stays_the_same(golden: Golden) -> None:
@@ -186,3 +187,12 @@ def test_make_never_writes_a_file_twice() -> None:
     assert done.returncode == 1
     assert "never written again" in done.stderr
     assert VERSIONS[0].read_bytes() == before
+
+
+def test_a_policy_of_before_thinning_thins_nothing() -> None:
+    old = Golden(GOLDEN / "sealed-v1.json").record("signed_Policy", records.Signed)
+
+    policy = codec.unpack_by(schema_by_id(old.schema), old.body)
+
+    assert old.schema == 32
+    assert (policy.move_tolerance_px, policy.frame_floor_ms, policy.scene_percent) == (0, 0, 100)

@@ -144,3 +144,12 @@ def test_the_set_is_checked_as_a_set(
     found = lint.lint_set(files, ids)
 
     assert any(sentence in line for line in found), found
+
+
+def test_a_follower_only_adds_fields_at_the_end() -> None:
+    files = copy.deepcopy(FILES)
+    files["Policy.2"]["fields"].reverse()
+
+    found = lint.lint_set(files, catalogue.IDS)
+
+    assert any("keeps all fields" in line for line in found)

@@ -19,6 +19,7 @@ from overt_producer.control.authority import AuthorityClient, trusting
 from overt_producer.control.board import KEYSET, POLICY, Board
 from overt_producer.home import Enrolled, Home
 from overt_schemas import codec
+from overt_schemas.catalogue import schema_by_id
 from overt_schemas.errors import Malformed, Permanent
 from overt_schemas.records import KeySet, Policy, Signed
 from overt_schemas.signing import Keyring, SigningKey, open_record
@@ -78,7 +79,8 @@ def _pin(home: Home, root: bytes, keyset: bytes, policy: bytes) -> None:
     Keyring(root=root).accept(keys)
     board = Board(home.control)
     board.pin(KEYSET, open_record(keys, root, KeySet).version, "keyset", keyset)
-    rules = codec.unpack(Policy, codec.decode(policy, Signed).body)
+    signed = codec.decode(policy, Signed)
+    rules: Policy = codec.unpack_by(schema_by_id(signed.schema), signed.body)
     board.pin(POLICY, rules.version, rules.group, policy)
     board.close()
 

@@ -1,8 +1,10 @@
 """What stands where no part can: marks, signed by a processor over the evidence it saw.
 
 ``TombstoneMark``: a batch dropped on purpose. ``BootEndMark``: a boot ended, its tail was killed.
-``NoticeMark``: raw records expired unread between two raw offsets. Headers are deterministic CBOR
-like a part's; the evidence is the device's own signed record, so a reader can verify it again.
+``WithheldMark``: a genuine batch that a processor set aside as a dead letter, since the registries
+forbade it at its event time. ``NoticeMark``: raw records expired unread between two raw offsets.
+Headers are deterministic CBOR like a part's; the evidence is the device's own signed record, so a
+reader can verify it again.
 """
 
 from dataclasses import dataclass
@@ -15,6 +17,11 @@ from overt_schemas.signing import Domain, SigningKey, verify
 TOMBSTONE = "tombstone"
 BOOT_END = "boot_end"
 NOTICE = "notice"
+WITHHELD = "withheld"
+# Why a batch that its device sealed, and whose tag verified, may still not become a part.
+WITHHELD_REASONS = frozenset({
+    "after_pause", "outside_lease", "no_consent", "wrong_person", "policy",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,29 @@ class BootEndMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithheldMark:
+    """The batch that was set aside, and why. No evidence: the record is in the dead letters.
+
+    It loses to content: a dead letter that is redriven becomes a part.
+    """
+
+    kind: str = WITHHELD
+    version: int = VERSION
+    person: str
+    device: bytes
+    boot: bytes
+    stream: int
+    batch: int
+    segment: int
+    day: str
+    reason: str
+    raw: bytes
+    previous: bytes
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeMark:
     """Raw records [from_offset, to_offset) of a partition expired unread."""
 
@@ -68,9 +98,11 @@ class NoticeMark:
     day: str
 
 
-Mark = TombstoneMark | BootEndMark | NoticeMark
-_KINDS: dict[str, type[TombstoneMark] | type[BootEndMark] | type[NoticeMark]] = {
-    TOMBSTONE: TombstoneMark, BOOT_END: BootEndMark, NOTICE: NoticeMark,
+Mark = TombstoneMark | BootEndMark | WithheldMark | NoticeMark
+_KINDS: dict[
+    str, type[TombstoneMark] | type[BootEndMark] | type[WithheldMark] | type[NoticeMark]
+] = {
+    TOMBSTONE: TombstoneMark, BOOT_END: BootEndMark, WITHHELD: WithheldMark, NOTICE: NoticeMark,
 }  # fmt: skip
 
 

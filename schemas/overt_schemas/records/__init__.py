@@ -22,7 +22,17 @@ from overt_schemas.records.control import (
     PolicyRef,
     Signed,
 )
-from overt_schemas.records.parts import DeadLetter, Header, Marker, Part, Session, StoredPart
+from overt_schemas.records.parts import (
+    DeadLetter,
+    Header,
+    Marker,
+    Part,
+    Run,
+    Session,
+    SessionStream,
+    StoredPart,
+    Verdict,
+)
 from overt_schemas.records.registry import (
     AuditEntry,
     Consent,
@@ -65,10 +75,13 @@ __all__ = [
     "Policy",
     "PolicyRef",
     "Presence",
+    "Run",
     "SealSpan",
     "SealedBatch",
     "Session",
+    "SessionStream",
     "Signed",
     "StoredPart",
     "Tombstone",
+    "Verdict",
 ]

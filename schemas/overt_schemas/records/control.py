@@ -55,6 +55,9 @@ class Policy:
     hold_back_ms: int
     spool_age_h: int
     spool_bytes: int
+    move_tolerance_px: int = 0
+    frame_floor_ms: int = 0
+    scene_percent: int = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

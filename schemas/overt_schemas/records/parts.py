@@ -52,6 +52,24 @@ class StoredPart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Batches without a hole."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStream:
+    """What was seen of one stream of a session."""
+
+    stream: int
+    first: bool
+    final: bool
+    runs: tuple[Run, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """A session as derived from part headers; content-free, rebuilt at will."""
 
@@ -62,6 +80,10 @@ class Session:
     state: str
     input_batches: int
     frame_batches: int
+    opened_ms: int = 0
+    last_ms: int = 0
+    next_offset: int = -1
+    streams: tuple[SessionStream, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,3 +98,16 @@ class DeadLetter:
     reason: str
     at_ms: int
     processor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What an operator decided on a dead letter."""
+
+    partition: int
+    offset: int
+    verdict: str
+    actor: str
+    at_ms: int
+    topic: str
+    to_offset: int

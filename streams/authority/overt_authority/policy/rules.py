@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 from typing import Any, get_type_hints
 
 from overt_schemas.errors import Malformed
@@ -11,7 +11,9 @@ from overt_schemas.records import Policy
 GROUP = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")  # stands in certificates and Kafka principals
 _MAX_PERIOD_S = 600
 _MAX_HOLD_BACK_MS = 3500
+_MAX_TOLERANCE_PX = 16  # a button is larger; what is coarser is no path any more
 _NAMES = {f.name for f in fields(Policy)} - {"version"}
+_OPTIONAL = {f.name for f in fields(Policy) if f.default is not MISSING}
 _POSITIVE = (
     "idle_gap_s", "segment_s", "segment_bytes", "period_s", "frame_interval_ms", "spool_age_h",
     "spool_bytes",
@@ -28,8 +30,8 @@ def parse(text: str) -> Policy:
         values: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
         raise Malformed("a policy file is not TOML", reason="policy") from exc
-    if set(values) != _NAMES:
-        wrong = ", ".join(sorted(set(values) ^ _NAMES))
+    if not _NAMES - _OPTIONAL <= set(values) <= _NAMES:
+        wrong = ", ".join(sorted((set(values) ^ _NAMES) - (_OPTIONAL - set(values))))
         raise Malformed(f"a policy file lacks or invents: {wrong}", reason="policy")
     hints = get_type_hints(Policy)
     for name, value in values.items():
@@ -65,3 +67,9 @@ def _bound(policy: Policy) -> None:
         raise Malformed("times and sizes of a policy are positive", reason="policy")
     if policy.period_s > _MAX_PERIOD_S or not 0 <= policy.hold_back_ms <= _MAX_HOLD_BACK_MS:
         raise Malformed("period or hold-back of a policy is too long", reason="policy")
+    if not 0 <= policy.move_tolerance_px <= _MAX_TOLERANCE_PX or policy.frame_floor_ms < 0:
+        raise Malformed(
+            "moves are kept within 0 to 16 pixels, frames by 0 ms or more", reason="policy"
+        )
+    if not 1 <= policy.scene_percent <= 100:
+        raise Malformed("a scene change is 1 to 100 per cent of the screen", reason="policy")

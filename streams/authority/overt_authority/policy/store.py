@@ -10,6 +10,7 @@ from overt_authority.announce import Announcer
 from overt_authority.database import METADATA, Database
 from overt_authority.policy import rules
 from overt_schemas import codec, topics
+from overt_schemas.catalogue import schema_by_id
 from overt_schemas.errors import Malformed
 from overt_schemas.records import Policy, PolicyRef, Signed
 from overt_schemas.signing import policy_hash
@@ -95,5 +96,6 @@ def _first(db: sa.Connection, query: sa.Select[tuple[str, int, str, bytes]]) -> 
     row = db.execute(query.limit(1)).first()
     if row is None:
         return None
-    policy = codec.unpack(Policy, codec.decode(row.framed, Signed).body)
+    signed = codec.decode(row.framed, Signed)
+    policy: Policy = codec.unpack_by(schema_by_id(signed.schema), signed.body)
     return Published(policy=policy, hash=row.hash, framed=row.framed)
