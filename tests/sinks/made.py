@@ -55,6 +55,16 @@ class Segments:
         self.batch += 1
         return codec.encode(marks.seal_mark(mark, b"evidence", SIGNER))
 
+    def withheld(self) -> bytes:
+        """Return the framed mark of the next batch, which a processor set aside."""
+        mark = marks.WithheldMark(
+            person=self.person, device=self.device, boot=self.boot, stream=self.stream,
+            batch=self.batch, segment=self.number, day=DAY, reason="no_consent", raw=bytes(32),
+            previous=bytes(32), partition=0, offset=self.batch,
+        )  # fmt: skip
+        self.batch += 1
+        return codec.encode(marks.seal_mark(mark, b"", SIGNER))
+
     def boot_end(self) -> bytes:
         """Return the framed mark of the boot's end."""
         mark = marks.BootEndMark(

@@ -53,6 +53,12 @@ def test_a_tombstone_belongs_to_the_batch_it_stands_for() -> None:
     assert (found.kind, found.segment, found.batch, found.activity) == ("tombstone", 3, 4, -1)
 
 
+def test_a_withheld_mark_belongs_to_the_batch_it_stands_for() -> None:
+    found = place(Segments(batch=4, number=3).withheld())
+
+    assert (found.kind, found.segment, found.batch, found.activity) == ("withheld", 3, 4, -1)
+
+
 def test_a_notice_belongs_to_nobody() -> None:
     found = place(notice())
 

@@ -153,6 +153,21 @@ class Device:
             self.batches[stream] += 1
         return marks.seal_mark(mark, b"", self.processor)
 
+    def withheld(self, stream: Stream, reason: str, number: int | None = None) -> Marker:
+        """A mark where the next batch of a stream was set aside by a processor."""
+        at = self.batches[stream] if number is None else number
+        self.offset += 1
+        mark = marks.WithheldMark(
+            person=PERSON, device=self.device, boot=self.boot, stream=stream, batch=at,
+            segment=0, day="2025-11-24", reason=reason, raw=raw_hash(self, stream, at),
+            previous=raw_hash(self, stream, at - 1) if at else clear.FIRST,
+            partition=0, offset=self.offset,
+        )  # fmt: skip
+        if number is None:
+            self.previous[stream] = raw_hash(self, stream, at)
+            self.batches[stream] += 1
+        return marks.seal_mark(mark, b"", self.processor)
+
     def skip(self, stream: Stream, count: int = 1) -> None:
         """Let batches be made that never come."""
         self.batches[stream] += count

@@ -129,6 +129,44 @@ def test_a_hole_with_a_tombstone_is_explained_and_its_events_are_labelled() -> N
     assert report.is_sound
 
 
+def test_a_withheld_batch_is_a_labelled_hole_and_the_session_stays_whole() -> None:
+    device = Device()
+    mark = device.withheld(Stream.INPUT, "no_consent", 3)
+
+    items, report = read_all(with_hole([mark], device, stream=Stream.INPUT))
+
+    assert typed(items) == TEXT.replace("wor", "")
+    assert states(items) == [State.COMPLETE]
+    assert report.to_json()["gaps"] == {"no_consent": 3}
+    assert report.to_json()["withheld"] == {"no_consent": 1}
+    assert account(report) == (len(TEXT) - 3, 0, 0, 0)
+    assert report.is_sound
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.permutations(range(3)))
+def test_a_withheld_mark_loses_to_the_content_that_a_redrive_brought(order: list[int]) -> None:
+    device = Device()
+    parts: list[Part | Marker] = list(session(device, WORDS))
+    again = [parts[6], *(device.withheld(Stream.INPUT, "after_pause", 3) for _ in range(2))]
+
+    items, report = read_all([*parts[:6], *(again[at] for at in order), *parts[7:]])
+
+    assert typed(items) == TEXT
+    assert states(items) == [State.COMPLETE]
+    assert report.is_sound
+
+
+def test_a_mark_of_a_reason_that_withholds_nothing_is_not_taken() -> None:
+    device = Device()
+    mark = device.withheld(Stream.INPUT, "unknown_device", 3)
+
+    items, _ = read_all(with_hole([mark], device, stream=Stream.INPUT))
+
+    assert Rejected(stage="verify", reason="mark") in items
+    assert states(items) == [State.RED]
+
+
 def test_an_unexplained_hole_makes_the_session_red_and_its_events_lost() -> None:
     items, report = read_all(with_hole([], Device(), stream=Stream.INPUT))
 

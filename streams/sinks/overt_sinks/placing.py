@@ -92,10 +92,10 @@ def _segment(data: bytes) -> SegmentHeader:
 
 def _of_mark(marker: Marker) -> Place:
     match mark := marks.read_mark(marker):
-        case marks.TombstoneMark():
+        case marks.TombstoneMark() | marks.WithheldMark():
             _bytes_of_id(mark.device, mark.boot)
             return Place(
-                kind=marks.TOMBSTONE, person=mark.person, device=mark.device.hex(),
+                kind=mark.kind, person=mark.person, device=mark.device.hex(),
                 boot=mark.boot.hex(), activity=NONE, stream=mark.stream, segment=mark.segment,
                 batch=mark.batch, day=mark.day,
             )  # fmt: skip
@@ -127,8 +127,8 @@ def _checked(found: Place) -> Place:
     numbers = (found.activity, found.stream, found.segment, found.batch)
     if not all(type(n) is int and NONE <= n < _LONG for n in numbers):
         raise Malformed("a number is none that an index holds", reason="header")
-    has_content = found.kind in (PART, marks.TOMBSTONE)
-    if has_content and (found.stream not in tuple(Stream) or found.batch < 0):
+    of_batch = found.kind in (PART, marks.TOMBSTONE, marks.WITHHELD)
+    if of_batch and (found.stream not in tuple(Stream) or found.batch < 0):
         raise Malformed("stream or batch is none", reason="header")
     if found.kind == PART and not 0 <= found.activity < 1 << 31:
         raise Malformed("activity is out of bounds", reason="header")

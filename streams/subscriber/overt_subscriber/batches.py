@@ -34,9 +34,9 @@ class StreamKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """What the verified headers of a part, or a tombstone mark, say of one batch.
+    """What the verified headers of a part, or the mark of a missing batch, say of one batch.
 
-    ``reason`` is empty for a part. A tombstone does not know its activity.
+    ``reason`` is empty for a part. A mark does not know the batch's activity.
     """
 
     raw: bytes
@@ -229,7 +229,7 @@ def is_apart(lower: Fact, upper: Fact) -> bool:
 
 
 def _strength(fact: Fact) -> int:
-    """Signed tombstones win over content, unsigned ones lose to it."""
+    """Signed tombstones win over content; unsigned ones and withheld marks lose to it."""
     if not fact.reason:
         return 1
     return 2 if fact.reason in SIGNED_REASONS else 0

@@ -10,7 +10,7 @@ from overt_schemas.columns import Columns, Kind
 from overt_schemas.ids import SessionId, Stream
 from overt_subscriber.batches import OutOfScope
 from overt_subscriber.frames import Frame, Screen
-from overt_subscriber.tally import THINNED, Tally
+from overt_subscriber.tally import Tally
 from overt_subscriber.values import Event, Gap, InputBlock
 
 
@@ -55,7 +55,8 @@ class BootReader:
             Malformed: columns that do not fit each other.
         """
         views, seqs = columns.read(batch), columns.seqs(batch)
-        thinned = sum(gap.count for gap in batch.gaps if gap.reason == THINNED)
+        # The only gaps that have seq numbers behind them: dropped after admission.
+        thinned = sum(gap.count for gap in batch.gaps if gap.reason in columns.THINNED)
         fresh = self._tally.take(batch.first_seq, seqs, thinned)
         if not fresh.all():
             seqs = seqs[fresh]

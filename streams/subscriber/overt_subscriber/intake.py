@@ -37,7 +37,7 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dropped:
-    """A tombstone."""
+    """A batch that is missing with a reason: a tombstone, or one that was withheld."""
 
     key: StreamKey
     number: int
@@ -100,14 +100,9 @@ def _mark(record: Marker, keyring: Keyring, at_ms: int) -> Arrival:
     mark = marks.verify_mark(record, keyring.public(record.processor, PROCESSOR_SIGN, at_ms))
     match mark:
         case marks.TombstoneMark():
-            if mark.reason not in SIGNED_REASONS | UNSIGNED_REASONS or mark.batch < 0:
-                raise Malformed("tombstone of an unknown reason or number", reason="mark")
-            fact = Fact(
-                raw=mark.raw, previous=mark.previous, partition=mark.partition,
-                offset=mark.offset, reason=mark.reason,
-            )  # fmt: skip
-            key = _key(mark.device, mark.boot, mark.stream)
-            return Dropped(key=key, number=mark.batch, fact=fact)
+            return _dropped(mark, SIGNED_REASONS | UNSIGNED_REASONS)
+        case marks.WithheldMark():
+            return _dropped(mark, marks.WITHHELD_REASONS)
         case marks.BootEndMark():
             signed = codec.decode(record.evidence, Signed)
             said = codec.unpack(BootEnd, signed.body)
@@ -117,6 +112,19 @@ def _mark(record: Marker, keyring: Keyring, at_ms: int) -> Arrival:
             )  # fmt: skip
         case marks.NoticeMark():
             return Expired(mark=mark)
+
+
+def _dropped(
+    mark: marks.TombstoneMark | marks.WithheldMark, reasons: frozenset[str]
+) -> Dropped:  # fmt: skip
+    if mark.reason not in reasons or mark.batch < 0:
+        raise Malformed("mark of an unknown reason or number", reason="mark")
+    fact = Fact(
+        raw=mark.raw, previous=mark.previous, partition=mark.partition, offset=mark.offset,
+        reason=mark.reason,
+    )  # fmt: skip
+    key = _key(mark.device, mark.boot, mark.stream)
+    return Dropped(key=key, number=mark.batch, fact=fact)
 
 
 def _key(device: bytes, boot: bytes, stream: int) -> StreamKey:

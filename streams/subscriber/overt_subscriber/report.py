@@ -36,6 +36,7 @@ class Report:
     segments: set[tuple[StreamKey, int]] = field(default_factory=set)
     parts: int = 0
     tombstones: int = 0
+    withheld: Counter[str] = field(default_factory=Counter)
     killed: int = 0
     gaps: Counter[str] = field(default_factory=Counter)
     frame_gaps: Counter[str] = field(default_factory=Counter)
@@ -103,6 +104,7 @@ class Report:
             "gaps": dict(sorted(gaps.items())),
             "frame_gaps": dict(sorted(self.frame_gaps.items())),
             "tombstones": self.tombstones,
+            "withheld": dict(sorted(self.withheld.items())),
             "killed": self.killed,
             "holes": self.holes,
             "late": self.late,

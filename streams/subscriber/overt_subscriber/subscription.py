@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from overt_schemas.envelope.batch import SIGNED_REASONS, UNSIGNED_REASONS
+from overt_schemas.envelope.marks import WITHHELD_REASONS
 from overt_schemas.errors import Malformed, Permanent, Untrusted
 from overt_schemas.ids import Stream
 from overt_schemas.records import InputBatch, StoredPart
@@ -168,6 +169,8 @@ class Subscription:
             self.report.holes += count
         elif hole.reason in TOMBSTONES:
             self.report.tombstones += count
+        elif hole.reason in WITHHELD_REASONS:
+            self.report.withheld[hole.reason] += count
         return Gap(session=None, stream=stream, reason=hole.reason, batches=count)
 
     def _content(self, reader: boots.BootReader, content: Opened | Closed) -> Iterator[Block]:

@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from overt_subscriber.batches import UNEXPLAINED
 
-THINNED = "thinned"  # the only label that a seq number has behind it: dropped after admission
 Seqs = npt.NDArray[np.int64]
 
 
