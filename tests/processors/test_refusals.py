@@ -16,7 +16,7 @@ from overt_schemas import codec
 from overt_schemas.catalogue import ID_OF
 from overt_schemas.envelope import batch as envelope
 from overt_schemas.envelope import header as clear
-from overt_schemas.envelope import padding
+from overt_schemas.envelope import marks, padding
 from overt_schemas.ids import new_id
 from overt_schemas.records import (
     BootEnd,
@@ -428,6 +428,43 @@ def test_what_the_registry_does_not_allow_at_event_time_is_set_aside(case: str) 
 
     assert isinstance(outcome, SetAside)
     assert outcome.reason == reason
+    assert (outcome.marker is not None) == (reason in marks.WITHHELD_REASONS)
+
+
+def test_a_forbidden_batch_leaves_a_mark_that_says_which_and_why() -> None:
+    world = World()
+    world.change_person(consents=(replace(world.consent, to_ms=START_MS),))
+    sealed = world.seal(PLAIN)
+    raw = world.raw(sealed.record)
+
+    outcome = refine.step(refine.Memory(), world.registries(), world.keys(), raw, NOW)
+
+    assert isinstance(outcome, SetAside)
+    assert outcome.marker is not None
+    mark = marks.verify_mark(outcome.marker, world.signer.public_bytes())
+    head = clear.unpack(sealed.record.header)
+    assert mark == marks.WithheldMark(
+        person=world.scripted.person, device=head.device, boot=head.boot, stream=0,
+        batch=head.batch, segment=head.segment, day="2025-11-24", reason="no_consent",
+        raw=envelope.hash_of(sealed.record), previous=head.previous, partition=raw.partition,
+        offset=raw.offset,
+    )  # fmt: skip
+    assert outcome.marker.evidence == b""
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_what_is_broken_or_unknown_leaves_no_mark(settled: bool) -> None:
+    world, broken = World(), World()
+    record = sealed_batch(broken)
+    changed = replace(record, ciphertext=record.ciphertext[:-1] + b"x")
+    world.change_person(consents=())
+
+    outcomes = [
+        world.refine(sealed_batch(world), settled=settled),
+        broken.refine(changed, settled=settled),
+    ]
+
+    assert not any(isinstance(o, SetAside) and o.marker is not None for o in outcomes)
 
 
 def test_the_dead_letter_holds_the_record_as_it_came_and_where_it_came_from() -> None:

@@ -27,6 +27,7 @@ from overt_processors.settings import Authority
 from overt_schemas import codec
 from overt_schemas.clock import Clock
 from overt_schemas.ids import Stream
+from overt_schemas.records import Marker, Part
 from overt_schemas.topics import CATALOGUE, DEADLETTER, PART, RAW
 
 Produced = tuple[str, bytes, bytes, int]  # topic, key, value, partition
@@ -62,8 +63,10 @@ class Refiner:
             topic=message.topic, partition=tp.partition, offset=message.offset,
             key=message.key, value=message.value,
         )  # fmt: skip
-        output = _report(await self._decide(tp, raw), raw)
-        future = None if output is None else await self._send(*output)
+        outputs = _report(await self._decide(tp, raw), raw)
+        futures = [await self._send(*output) for output in outputs]
+        # What gives a dead letter and a mark is acknowledged once both stand.
+        future = asyncio.gather(*futures) if len(futures) > 1 else next(iter(futures), None)
         size = len(raw.value or b"")
         await self.acknowledger.add(tp, raw.offset, event.ack, size, generation, future)
 
@@ -116,27 +119,32 @@ class Refiner:
         self.settled.clear()
 
 
-def _report(outcome: Outcome, raw: Raw) -> Produced | None:
+def _report(outcome: Outcome, raw: Raw) -> tuple[Produced, ...]:
     """Count an outcome and return what is to be produced for it."""
     match outcome:
         case Sealed():
             telemetry.outcome("part")
             telemetry.flagged(outcome.flags)
-            return PART, raw.key or b"", codec.encode(outcome.part), raw.partition
+            return (_on_part(outcome.part, raw),)
         case Marked():
             telemetry.outcome("marker", outcome.kind)
-            return PART, raw.key or b"", codec.encode(outcome.marker), raw.partition
+            return (_on_part(outcome.marker, raw),)
         case SetAside():
             telemetry.dead_letter(raw.topic, raw.partition, raw.offset, outcome.reason)
             value = codec.encode(outcome.letter)
-            return DEADLETTER, raw.topic.encode(), value, raw.partition
+            letter = (DEADLETTER, raw.topic.encode(), value, raw.partition)
+            return (letter,) if outcome.marker is None else (letter, _on_part(outcome.marker, raw))
         case Dropped():
             telemetry.outcome("dropped", outcome.reason)
-            return None
+            return ()
         case Unsure():  # `_decide` asks until it is sure
             return die(EXIT_REDELIVER, "unsure", reason=outcome.reason)
         case _:
             assert_never(outcome)
+
+
+def _on_part(record: Part | Marker, raw: Raw) -> Produced:
+    return PART, raw.key or b"", codec.encode(record), raw.partition
 
 
 def attach(app: "faust.App", stream: Stream, refiner: Refiner) -> None:

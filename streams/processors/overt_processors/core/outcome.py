@@ -47,10 +47,15 @@ class Marked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetAside:
-    """Nothing can be done with it now; it stays sealed in a dead letter and can be redriven."""
+    """Nothing can be done with it now; it stays sealed in a dead letter and can be redriven.
+
+    ``marker`` stands in the place of a genuine batch that was forbidden, so that a reader knows
+    why it is missing; what cannot be believed leaves none. Both are produced, or neither counts.
+    """
 
     letter: DeadLetter
     reason: str
+    marker: Marker | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

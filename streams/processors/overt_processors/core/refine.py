@@ -4,7 +4,7 @@ The outcome depends on the record, the registries and the keys alone; ``Memory``
 (and holds the random data keys of this run). So a replay gives a part of the same batch.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from overt_processors.core import activity, admission, opening, sealing
 from overt_processors.core.opening import RAW_LIMIT, Keys
@@ -22,8 +22,8 @@ from overt_processors.core.outcome import (
 )
 from overt_processors.core.registry import Registries
 from overt_schemas.envelope import batch as envelope
-from overt_schemas.envelope.marks import BOOT_END, TOMBSTONE, seal_mark
-from overt_schemas.errors import Malformed, Permanent, Untrusted
+from overt_schemas.envelope.marks import BOOT_END, TOMBSTONE, WITHHELD_REASONS, seal_mark
+from overt_schemas.errors import Malformed, Permanent, Refused, Untrusted
 from overt_schemas.records import BootEnd, DeadLetter, SealedBatch, Signed, Tombstone
 from overt_schemas.signing import device_key_id, open_record
 
@@ -85,7 +85,7 @@ def _refine(memory: Memory, registries: Registries, keys: Keys, raw: Raw, now: N
 
 def _batch(
     memory: Memory, registries: Registries, keys: Keys, raw: Raw, record: SealedBatch, now: Now
-) -> Sealed:
+) -> Sealed | SetAside:
     head = opening.read_header(raw, record)
     device = admission.device_of(registries, head.device)
     period = memory.periods.open(record, device.signing_key, keys)
@@ -94,13 +94,25 @@ def _batch(
     admission.person_of(registries, period.header.person)
     padded, batch = opening.open_batch(record, head, period.key)
     reading = activity.read(batch)
-    admitted = admission.admit(registries, device, head, period.header, reading.span)
     content = sealing.Content(
         raw=raw, record=record, head=head, period=period.header, padded=padded, batch=batch,
         flags=reading.flags,
     )  # fmt: skip
+    try:
+        admitted = admission.admit(registries, device, head, period.header, reading.span)
+    except Refused as exc:
+        if exc.reason not in WITHHELD_REASONS:
+            raise
+        first_us = reading.span.first_us if reading.span else period.header.started_us
+        return _withheld(keys, content, exc.reason, first_us // 1000, now)
     part = sealing.part_of(memory.segments, content, admitted, keys.signer, now.boot_ns)
     return Sealed(part=part, flags=reading.flags)
+
+
+def _withheld(keys: Keys, content: sealing.Content, reason: str, at_ms: int, now: Now) -> SetAside:
+    """Set aside a batch that is genuine and was forbidden, and say so where it is missing."""
+    marker = seal_mark(sealing.withheld_mark(content, reason, at_ms), b"", keys.signer)
+    return replace(set_aside(content.raw, keys, reason, now), marker=marker)
 
 
 def _tombstone(registries: Registries, keys: Keys, raw: Raw, record: Tombstone) -> Marked:

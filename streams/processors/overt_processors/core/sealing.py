@@ -14,7 +14,7 @@ from overt_processors.core.outcome import Raw
 from overt_schemas import hpke
 from overt_schemas.envelope import batch as envelope
 from overt_schemas.envelope.header import ClearHeader
-from overt_schemas.envelope.marks import BootEndMark, TombstoneMark
+from overt_schemas.envelope.marks import BootEndMark, TombstoneMark, WithheldMark
 from overt_schemas.envelope.part import (
     PartHeader,
     Segment,
@@ -150,6 +150,17 @@ def tombstone_mark(
         batch=head.batch, segment=head.segment, day=day_of(period.started_us // 1000),
         reason=record.reason, raw=envelope.hash_of(record), previous=head.previous,
         partition=raw.partition, offset=raw.offset,
+    )  # fmt: skip
+
+
+def withheld_mark(content: Content, reason: str, at_ms: int) -> WithheldMark:
+    """Return the mark of a batch that its device sealed and the registries forbid."""
+    head, raw = content.head, content.raw
+    return WithheldMark(
+        person=content.period.person, device=head.device, boot=head.boot, stream=int(head.stream),
+        batch=head.batch, segment=head.segment, day=day_of(at_ms), reason=reason,
+        raw=envelope.hash_of(content.record), previous=head.previous, partition=raw.partition,
+        offset=raw.offset,
     )  # fmt: skip
 
 
