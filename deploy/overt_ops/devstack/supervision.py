@@ -93,7 +93,12 @@ class Stop:
     again: bool = False
 
 
-Event = Start | Spawned | BecameReady | Unsafe | Exited | Tick | Stop
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kill:
+    """Somebody wants it dead at once, without a last word, and not back."""
+
+
+Event = Start | Spawned | BecameReady | Unsafe | Exited | Tick | Stop | Kill
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +135,8 @@ def step(unit: Unit, event: Event, now: float) -> tuple[Unit, Action | None]:
             after = _tick(unit, now)
         case Stop():
             after = _stop(replace(unit, again=event.again, reason=""), now)
+        case Kill():
+            after = _kill(replace(unit, again=False, reason=""), now)
         case _:
             assert_never(event)
     return after
@@ -150,6 +157,12 @@ def _stop(unit: Unit, now: float) -> tuple[Unit, Action | None]:
     if unit.again:
         return _start(unit, now)
     return replace(unit, phase=Phase.STOPPED, pid=0, since=now), None
+
+
+def _kill(unit: Unit, now: float) -> tuple[Unit, Action | None]:
+    stopping, action = _stop(unit, now)
+    # What is stopping already is only hurried; what is at rest stays there.
+    return stopping, Action.KILL if action or stopping.phase is Phase.STOPPING else None
 
 
 def _exited(unit: Unit, code: int, now: float) -> tuple[Unit, Action | None]:
