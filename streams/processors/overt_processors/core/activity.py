@@ -18,11 +18,12 @@ SEQ_ORDER = "seq_order"  # seq does not rise, within the batch or over the one b
 BOUNDS = "bounds"  # an event further from the batch's start than a batch can reach
 FRAME_ORDER = "frame_order"  # frame numbers or grab times go back
 FRAME_COUNTS = "frame_counts"  # last seq or count of actions goes back from frame to frame
-GAP = "gap"  # a hole without a known reason, of nothing, or that ends before it begins
+GAP = "gap"  # a hole of a reason no device has, of less than nothing, or that ends before it begins
 ENDED = "ended"  # says why the activity ended and is not its last batch, or the other way round
 
 # A batch is one second; 3.5 s hold-back and a clock that is being slewed do not reach this.
 _REACH_US = 10_000_000
+_REASONS = columns.GAP_REASONS - columns.THINNED  # only a processor thins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,4 +102,4 @@ def _common(batch: InputBatch | FrameBatch) -> set[str]:
 
 
 def _sound(gap: Gap) -> bool:
-    return gap.reason in columns.GAP_REASONS and gap.count >= 0 and gap.from_us <= gap.to_us
+    return gap.reason in _REASONS and gap.count >= 0 and gap.from_us <= gap.to_us

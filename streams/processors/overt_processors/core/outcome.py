@@ -7,7 +7,7 @@ moment and asks once more; what is unknown then is set aside.
 from dataclasses import dataclass
 
 from overt_schemas.errors import Refused
-from overt_schemas.records import DeadLetter, Marker, Part
+from overt_schemas.records import DeadLetter, Gap, Marker, Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +31,16 @@ class Now:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealed:
-    """The batch was opened, checked and sealed again; ``flags`` are the violations marked on it."""
+    """The batch was opened, checked and sealed again.
+
+    Attributes:
+        flags: the violations marked on it.
+        thinned: the gaps that thinning added, with how much it left out.
+    """
 
     part: Part
     flags: tuple[str, ...]
+    thinned: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

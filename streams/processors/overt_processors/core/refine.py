@@ -7,7 +7,7 @@ The outcome depends on the record, the registries and the keys alone; ``Memory``
 from dataclasses import dataclass, field, replace
 
 from overt_processors.core import activity, admission, opening, sealing
-from overt_processors.core.opening import RAW_LIMIT, Keys
+from overt_processors.core.opening import Keys
 from overt_processors.core.outcome import (
     Dropped,
     Erased,
@@ -21,13 +21,15 @@ from overt_processors.core.outcome import (
     Unsure,
 )
 from overt_processors.core.registry import Registries
+from overt_processors.core.thinning.rules import thin
+from overt_schemas import codec
 from overt_schemas.envelope import batch as envelope
+from overt_schemas.envelope import padding
 from overt_schemas.envelope.marks import BOOT_END, TOMBSTONE, WITHHELD_REASONS, seal_mark
 from overt_schemas.errors import Malformed, Permanent, Refused, Untrusted
-from overt_schemas.records import BootEnd, DeadLetter, SealedBatch, Signed, Tombstone
+from overt_schemas.records import BootEnd, DeadLetter, Policy, SealedBatch, Signed, Tombstone
 from overt_schemas.signing import device_key_id, open_record
 
-_KEY_LIMIT = 1024  # of a record's key in a dead letter; an honest one has 16 bytes
 _COUNTS = range(2**40)
 
 
@@ -63,10 +65,10 @@ def step(
 
 
 def set_aside(raw: Raw, keys: Keys, reason: str, now: Now) -> SetAside:
-    """Return the record in a dead letter, byte for byte as far as a topic can carry it."""
+    """Return the record in a dead letter, key and value whole: that topic has room for both."""
     letter = DeadLetter(
         topic=raw.topic, partition=raw.partition, offset=raw.offset,
-        key=(raw.key or b"")[:_KEY_LIMIT], value=(raw.value or b"")[:RAW_LIMIT], reason=reason,
+        key=raw.key or b"", value=raw.value or b"", reason=reason,
         at_ms=now.wall_ms, processor=keys.signer.key_id,
     )  # fmt: skip
     return SetAside(letter=letter, reason=reason)
@@ -105,8 +107,23 @@ def _batch(
             raise
         first_us = reading.span.first_us if reading.span else period.header.started_us
         return _withheld(keys, content, exc.reason, first_us // 1000, now)
-    part = sealing.part_of(memory.segments, content, admitted, keys.signer, now.boot_ns)
-    return Sealed(part=part, flags=reading.flags)
+    thinned = _thinned(content, registries.policies[period.header.policy])
+    part = sealing.part_of(memory.segments, thinned, admitted, keys.signer, now.boot_ns)
+    gaps = thinned.batch.gaps[len(batch.gaps) :]
+    return Sealed(part=part, flags=reading.flags, thinned=gaps)
+
+
+def _thinned(content: sealing.Content, policy: Policy) -> sealing.Content:
+    """Return what the policy keeps; the opened plaintext as it is, where that is all of it."""
+    batch = thin(content.batch, content.flags, policy)
+    if batch is content.batch:
+        return content
+    padded = padding.pack(codec.pack(batch))
+    # A part is never larger than its record, so that it fits the topic whatever was in it. (Seqs
+    # take 4 bytes an event once they have holes; that can be more than a few moves took.)
+    if len(padded) > len(content.padded):
+        return content
+    return replace(content, batch=batch, padded=padded)
 
 
 def _withheld(keys: Keys, content: sealing.Content, reason: str, at_ms: int, now: Now) -> SetAside:

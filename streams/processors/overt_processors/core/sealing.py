@@ -124,7 +124,7 @@ class Content:
 def part_of(
     segments: Segments, content: Content, admitted: Admitted, signer: SigningKey, now_ns: int
 ) -> Part:
-    """Return the batch sealed for the person: the same padded plaintext, as nothing was changed."""
+    """Return the batch sealed for the person, in the padded plaintext that stands beside it."""
     head, batch = content.head, content.batch
     context = _Context(
         segment=head.segment, activity=batch.activity, person=admitted.person.person,

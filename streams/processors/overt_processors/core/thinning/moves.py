@@ -1,0 +1,99 @@
+"""Pointer moves thinned: the ends of a hover stay, and the path of a drag within a tolerance.
+
+A *run* is moves without another event between them, with the same buttons, modifiers, flags and
+layout. Of a run without a button (a hover) its first and last move stay, and both sides of a rest;
+of one with a button (a drag) also the points that its path needs. So the last move before every
+action, before every rest and of every batch stays. Anything that is not a move stays.
+
+What was thinned once is not thinned further: a kept move still begins or ends its run, both sides
+of a rest are as far apart as before, and a drag's path keeps the points it needs.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from overt_processors.core.thinning.path import simplify
+from overt_schemas import columns
+from overt_schemas.columns import THINNED_DRAG, THINNED_HOVER, Columns, Kind
+from overt_schemas.records import Gap, InputBatch
+
+# Mice report each 1 to 8 ms, hands pause between two aims for 100 ms and more.
+REST_US = 100_000
+# X's masks of buttons 1 to 5 in the state of an event.
+BUTTONS = 0x1F00
+# An endpoint seals at most 2,048 events a batch; a larger one is made to be costly and stays whole.
+EVENTS_LIMIT = 4096
+_THREE = bytes([Kind.MOVE] * 3)  # both ends of a run stay, so only a third can go
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Verdict:
+    """Which events stay, and which are moves with a button held."""
+
+    keep: Mask
+    drag: Mask
+
+
+def thin(batch: InputBatch, tolerance_px: int) -> InputBatch:
+    """Return the batch without the moves that say nothing; the same object when all of them do.
+
+    The batch must hold the activity rule: times do not go back, seqs rise. ``tolerance_px`` of 0
+    thins nothing. The seqs of what stays are exact, what went is counted in gaps.
+
+    Raises:
+        Malformed: columns that do not fit each other.
+    """
+    if tolerance_px <= 0 or len(batch.kind) > EVENTS_LIMIT or _THREE not in batch.kind:
+        return batch
+    events = columns.read(batch)
+    verdict = _judge(events, tolerance_px)
+    if verdict is None:
+        return batch
+    keep, drag = verdict.keep, verdict.drag
+    offsets = columns.seqs(batch)[keep] - batch.first_seq
+    t_us = events.dt.astype(np.int64) + batch.start_us
+    gaps = (
+        *_gap(THINNED_HOVER, t_us[~keep & ~drag]),
+        *_gap(THINNED_DRAG, t_us[~keep & drag]),
+    )
+    left = {f.name: getattr(events, f.name)[keep].tobytes() for f in fields(Columns)}
+    return replace(
+        batch, seq=offsets.astype("<u4").tobytes(), gaps=(*batch.gaps, *gaps), **left
+    )  # fmt: skip
+
+
+def _judge(events: Columns, tolerance_px: int) -> _Verdict | None:
+    """Return what stays; None when everything does."""
+    move = events.kind == Kind.MOVE
+    joined = move[1:] & move[:-1]
+    for column in (events.state, events.flags, events.layout):
+        joined &= column[1:] == column[:-1]
+    rest = np.diff(events.dt) >= REST_US
+    keep = ~move
+    keep[0] = keep[-1] = True
+    keep[1:] |= ~joined | rest
+    keep[:-1] |= ~joined | rest
+    if keep.all():
+        return None
+    drag = move & ((events.state.astype(np.int64) & BUTTONS) != 0)
+    if (drag & ~keep).any():
+        keep |= _path(events, drag, joined, tolerance_px)
+    return None if keep.all() else _Verdict(keep=keep, drag=drag)
+
+
+def _path(events: Columns, drag: Mask, joined: Mask, tolerance_px: int) -> Mask:
+    """Return the points that the paths of all drags of the batch need."""
+    begins, ends = drag.copy(), drag.copy()
+    begins[1:] &= ~joined
+    ends[:-1] &= ~joined
+    points = np.stack((events.x, events.y), axis=1).astype(np.float64)
+    return simplify(points, np.flatnonzero(begins), np.flatnonzero(ends), float(tolerance_px))
+
+
+def _gap(reason: str, t_us: npt.NDArray[np.int64]) -> tuple[Gap, ...]:
+    if not len(t_us):
+        return ()
+    return (Gap(reason=reason, from_us=int(t_us[0]), to_us=int(t_us[-1]), count=len(t_us)),)

@@ -1,0 +1,23 @@
+"""What a policy lets a processor leave out of a batch: one door for both streams.
+
+A batch with violations marked on it stays whole: what is odd is evidence.
+"""
+
+from overt_processors.core.thinning import frames, moves
+from overt_schemas.records import FrameBatch, InputBatch, Policy
+
+
+def thin(
+    batch: InputBatch | FrameBatch, flags: tuple[str, ...], policy: Policy
+) -> InputBatch | FrameBatch:
+    """Return what stays of a batch; the same object when all of it does.
+
+    Never leaves out an action or a gap, and counts what it leaves out in gaps of its own.
+    """
+    if flags:
+        return batch
+    match batch:
+        case InputBatch():
+            return moves.thin(batch, policy.move_tolerance_px)
+        case FrameBatch():
+            return frames.thin(batch, policy)
