@@ -18,12 +18,15 @@ it.load = load
 sys.argv = {argv!r}
 it.main()
 """
-ARGS = ["--stream", "input", "--config", "nowhere"]
+ARGS = ["--config", "nowhere"]
 
 
 @pytest.mark.parametrize(
     ("module", "argv"),
-    [("worker", ["worker", *ARGS, "--instance", "i"]), ("cli", ["cli", "refine", *ARGS])],
+    [
+        ("worker", ["worker", "--app", "feed", *ARGS, "--instance", "i"]),
+        ("cli", ["cli", "feed", *ARGS]),
+    ],
 )
 def test_no_core_dump_and_no_other_process_can_look_before_a_key_is_there(
     module: str, argv: list[str]

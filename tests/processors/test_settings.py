@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from overt_processors.apps import TABLE
 from overt_processors.settings import Settings, load
 from overt_schemas.errors import Permanent
 
@@ -104,3 +105,25 @@ def test_the_environment_overrides_the_file(
     monkeypatch.setenv("OVERT_PROCESSORS_REFINE__COMMIT_INTERVAL_S", "2.5")
 
     assert load(write(tmp_path, values(tmp_path))).refine.commit_interval_s == 2.5
+
+
+def test_an_app_without_keys_needs_the_root_alone(tmp_path: Path) -> None:
+    given = values(tmp_path)
+    given["authority"] = {"root_key": str(tmp_path / "root.pub")}
+
+    settings = load(write(tmp_path, given))
+
+    assert settings.authority.root() == bytes.fromhex("ab" * 32)
+    with pytest.raises(Permanent, match=r"authority\.ca"):
+        settings.authority.require()
+
+
+def test_each_app_has_a_pace_of_its_own(tmp_path: Path) -> None:
+    given = values(tmp_path) | {"session": {"update_s": 2}, "feed": {"in_flight": 7}}
+
+    settings = load(write(tmp_path, given))
+
+    assert settings.session.update_s == 2.0
+    assert settings.pace("feed").in_flight == 7
+    assert {app.section for app in TABLE.values()} == {"refine", "feed", "session"}
+    assert all(settings.pace(app.section) for app in TABLE.values())

@@ -258,7 +258,7 @@ def test_broken_settings_end_with_2_in_one_line(site: Stand) -> None:
 
 def test_a_worker_without_its_supervisor_does_not_live(site: Stand) -> None:
     worker = ready(site.start())
-    command = worker_command("input", worker.state / "settings.toml", "x")
+    command = worker_command("refine-input", worker.state / "settings.toml", "x")
     assert str(worker.state / "settings.toml") in command
     child = worker.child()
 

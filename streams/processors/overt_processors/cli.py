@@ -1,4 +1,4 @@
-"""`overt-processors`: refine one stream, or decide where a group starts."""
+"""`overt-processors`: run one of the apps, or decide where its group starts."""
 
 import shlex
 import sys
@@ -12,6 +12,7 @@ import typer
 from confluent_kafka.admin import OffsetSpec
 
 from overt_processors import telemetry
+from overt_processors.apps import TABLE, App
 from overt_processors.hardening import seal_process
 from overt_processors.preflight import Group, check
 from overt_processors.settings import Settings, load
@@ -22,10 +23,9 @@ from overt_schemas.errors import (
     EXIT_PARTIAL,
     EXIT_USAGE,
     OvertError,
+    Permanent,
 )
-from overt_schemas.ids import Stream
 from overt_schemas.signing import SigningKey
-from overt_schemas.topics import RAW
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 _CODES = {
@@ -43,6 +43,9 @@ class StreamName(StrEnum):
     FRAME = "frame"
 
 
+AppName = StrEnum("AppName", {name.upper().replace("-", "_"): name for name in TABLE})  # type: ignore[misc]
+
+
 class Start(StrEnum):
     """Where a group may start."""
 
@@ -57,30 +60,33 @@ ConfigOption = Annotated[Path, typer.Option("--config", help="TOML settings, mod
 @app.command()
 def refine(stream: StreamOption, config: ConfigOption) -> None:
     """Open raw batches, check them, seal them again as parts; runs until SIGTERM."""
-    seal_process()
-    telemetry.configure(f"refine-{stream.value}")
-    settings = load(config)
-    group = _group(settings, stream)
-    decide = f"overt-processors start-at --stream {stream.value} earliest --config "
-    decide += shlex.quote(str(config))
-
-    @cache
-    def signer() -> SigningKey:
-        return _signer(settings)
-
-    def preflight() -> None:
-        check(group, signer, time.time_ns() // 1_000_000, decide)
-
-    instance = Instance(settings.state_dir)
-    command = worker_command(stream.value, config, instance.name)
-    ready = settings.ready
-    raise typer.Exit(Supervisor(command=command, preflight=preflight, ready=ready).run())
+    _run(TABLE[f"refine-{stream.value}"], config)
 
 
 @app.command()
-def start_at(start: Start, stream: StreamOption, config: ConfigOption) -> None:
+def feed(config: ConfigOption) -> None:
+    """Fill the topic of each grant with the parts of its cohort; runs until SIGTERM."""
+    _run(TABLE["feed"], config)
+
+
+@app.command()
+def session(config: ConfigOption) -> None:
+    """Turn part headers into session records; runs until SIGTERM."""
+    _run(TABLE["session"], config)
+
+
+@app.command()
+def start_at(
+    start: Start,
+    config: ConfigOption,
+    stream: Annotated[StreamName | None, typer.Option("--stream", help="Of refine.")] = None,
+    app_name: Annotated[AppName | None, typer.Option("--app", help="Whose group.")] = None,
+) -> None:
     """Commit where the group starts, for partitions without an offset; others are left alone."""
-    group = _group(load(config), stream)
+    if (stream is None) == (app_name is None):
+        raise Permanent("say whose group: --app NAME, or --stream S of refine", reason="settings")
+    row = TABLE[f"refine-{stream.value}" if stream else str(app_name)]
+    group = _group(load(config), row)
     spec = OffsetSpec.earliest() if start is Start.EARLIEST else OffsetSpec.latest()
     committed, wanted = group.committed(), group.offsets(spec)
     missing = {p: offset for p, offset in wanted.items() if committed.get(p) is None}
@@ -89,10 +95,32 @@ def start_at(start: Start, stream: StreamOption, config: ConfigOption) -> None:
     typer.echo(f"{len(missing)} of {len(wanted)} partitions start at {start.value}")
 
 
-def _group(settings: Settings, stream: StreamName) -> Group:
-    name = f"refine-{stream.value}"
-    raw = RAW[Stream[stream.name]]
-    return Group(settings.kafka.connection(f"{name}-preflight"), name, raw)
+def _run(row: App, config: Path) -> None:
+    """Supervise a worker of that app; ends with its exit code."""
+    seal_process()
+    telemetry.configure(row.name)
+    settings = load(config)
+    if row.needs_keys:
+        settings.authority.require()
+    group = _group(settings, row)
+    decide = f"overt-processors start-at --app {row.name} earliest --config "
+    decide += shlex.quote(str(config))
+
+    @cache
+    def signer() -> SigningKey:
+        return _signer(settings)
+
+    def preflight() -> None:
+        check(group, signer if row.notices else None, time.time_ns() // 1_000_000, decide)
+
+    instance = Instance(settings.state_dir)
+    command = worker_command(row.name, config, instance.name)
+    ready = settings.ready
+    raise typer.Exit(Supervisor(command=command, preflight=preflight, ready=ready).run())
+
+
+def _group(settings: Settings, row: App) -> Group:
+    return Group(settings.kafka.connection(f"{row.name}-preflight"), row.name, row.topic)
 
 
 def _signer(settings: Settings) -> SigningKey:

@@ -6,7 +6,8 @@
 | none | exit 5, with the command that decides; a consumer of content never guesses |
 | behind it: records expired unread | notice, commit the log's start, start |
 
-A notice is signed and stands on overt.part.v1, one for each partition with a hole.
+A notice is signed and stands on overt.part.v1, one for each partition with a hole. Parts that
+expired unread (feed, session) leave none: no content went with them, it is in the store.
 
 The notice comes first: if the commit fails, the same notice is written again, which a reader counts
 as a repeat; the other way round the hole would be unexplained for ever.
@@ -141,8 +142,8 @@ class Group:
             raise Transient("notices were not taken", reason="notice_failed")
 
 
-def check(group: Group, signer: Callable[[], SigningKey], now_ms: int, decide: str) -> None:
-    """Return nothing once a worker may start.
+def check(group: Group, signer: Callable[[], SigningKey] | None, now_ms: int, decide: str) -> None:
+    """Return nothing once a worker may start; without a signer holes leave no notice.
 
     Raises:
         Permanent: a partition has no committed offset (``no_offset``); ``decide`` is the command.
@@ -160,7 +161,8 @@ def check(group: Group, signer: Callable[[], SigningKey], now_ms: int, decide: s
         # Asked first, as the notices would be written again with every try.
         if group.has_members():
             raise Transient("the group has members: its offsets stand", reason="group_in_use")
-        group.publish_notices(found.expired, signer(), now_ms)
+        if signer is not None:
+            group.publish_notices(found.expired, signer(), now_ms)
         group.commit({hole.partition: hole.to_offset for hole in found.expired})
         for hole in found.expired:
             telemetry.raw_expired(group._topic, hole.partition, hole.from_offset, hole.to_offset)

@@ -37,7 +37,7 @@ _QUIET = logging.getLogger("librdkafka")
 _QUIET.setLevel(logging.CRITICAL)
 _POLL_S = 0.1
 _BATCH = 500
-_TOPICS = (CONTROL, DEVICE, PERSON, BEACON)
+_TOPICS = (CONTROL, DEVICE, PERSON, BEACON)  # what refine needs
 _ASK_EVERY_S = 1.0
 _TIMEOUT_S = 5.0
 
@@ -45,7 +45,14 @@ _TIMEOUT_S = 5.0
 class RegistryReader:
     """Holds the registries; ``current`` may be read from any thread and never changes in place."""
 
-    def __init__(self, connection: client.Config, root: bytes, name: str) -> None:
+    def __init__(
+        self,
+        connection: client.Config,
+        root: bytes,
+        name: str,
+        topics: tuple[str, ...] = _TOPICS,
+    ) -> None:
+        self._topics = topics
         self.current = Registries(keyring=Keyring(root=root))
         # A fetch that waits half a second for bytes would make a start and ``read_on`` wait, too.
         self._config = {**client.registry_reader(connection, name), "fetch.wait.max.ms": 100}
@@ -95,7 +102,7 @@ class RegistryReader:
     def _follow(self) -> None:
         consumer = Consumer(self._config, logger=_QUIET)
         try:
-            consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING) for topic in _TOPICS])
+            consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING) for topic in self._topics])
             self._read_to_end(consumer)
             now = self._believe()
             telemetry.registries_read(
@@ -126,7 +133,7 @@ class RegistryReader:
 
     def _ends(self, consumer: Consumer) -> dict[str, int]:
         """Return the end offsets of this moment, in one request to the brokers."""
-        asked = [TopicPartition(topic, 0, OFFSET_END) for topic in _TOPICS]
+        asked = [TopicPartition(topic, 0, OFFSET_END) for topic in self._topics]
         while not self._stopping.is_set():
             try:
                 found = consumer.offsets_for_times(asked, timeout=_TIMEOUT_S)

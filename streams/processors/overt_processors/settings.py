@@ -8,12 +8,12 @@ ca = "ca.pem"
 username = "refine"
 password_file = "kafka.password"
 [authority]
-url = "https://host:port"
+root_key = "root.pub"        # hex, the offline root's Ed25519 public key
+url = "https://host:port"    # this and the rest for refine alone: where its keys come from
 ca = "ca.pem"
 cert = "cert.pem"
 key = "key.pem"
-root_key = "root.pub"        # hex, the offline root's Ed25519 public key
-[refine]                     # may be left out
+[refine]                     # [feed], [session]: one for each app, may be left out
 commit_interval_s = 1.0
 ```
 """
@@ -51,15 +51,29 @@ class Kafka(BaseModel):
 
 
 class Authority(BaseModel):
-    """Where keys come from, and the root they are trusted by."""
+    """The root that everything is trusted by, and where keys come from if this app needs some."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str
-    ca: Path
-    cert: Path
-    key: Path
     root_key: Path
+    url: str = ""
+    ca: Path = Path()
+    cert: Path = Path()
+    key: Path = Path()
+
+    def require(self) -> None:
+        """Return nothing if the authority can be asked for keys.
+
+        Raises:
+            Permanent: its address or our identity is not in the settings.
+        """
+        needed = {"url", "ca", "cert", "key"}
+        missing = sorted(needed - self.model_fields_set)
+        if missing:
+            raise Permanent(
+                f"authority.{missing[0]}: missing, and this app needs the processors' keys",
+                reason="settings",
+            )
 
     def root(self) -> bytes:
         """Return the root's public key.
@@ -80,8 +94,8 @@ class Authority(BaseModel):
         return raw
 
 
-class Refine(BaseModel):
-    """How the Faust worker runs; the defaults are those that were measured."""
+class Pace(BaseModel):
+    """How a Faust worker runs; the defaults are those that were measured."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -94,6 +108,18 @@ class Refine(BaseModel):
     in_flight_bytes: int = Field(default=33_554_432, ge=1_048_576)
 
 
+class Session(Pace):
+    """When sessions are written, and when one ends that nobody ended."""
+
+    # A record waits for its acknowledgement until its session has been written, and takes up
+    # 1 KB so long: at 600 parts a second these are the 30 s of `update_s`.
+    in_flight: int = Field(default=20_000, ge=1)
+    # While nothing but counts changes, a session is written so often at most.
+    update_s: float = Field(default=30.0, ge=0.0, le=600.0)
+    # An endpoint's spool keeps a batch for 72 h: after that nothing of a session can come any more.
+    silent_after_s: float = Field(default=72 * 3600.0, gt=0.0, le=7 * 86_400.0)
+
+
 class Settings(BaseSettings):
     """All of it. Unknown keys are errors; ``OVERT_PROCESSORS_REFINE__...`` overrides the file."""
 
@@ -104,7 +130,16 @@ class Settings(BaseSettings):
     state_dir: Path
     kafka: Kafka
     authority: Authority
-    refine: Refine = Refine()
+    refine: Pace = Pace()
+    feed: Pace = Pace()
+    session: Session = Session()
+
+    def pace(self, section: str) -> Pace:
+        """Return how the app of that section runs."""
+        paces: dict[str, Pace] = {
+            "refine": self.refine, "feed": self.feed, "session": self.session,
+        }  # fmt: skip
+        return paces[section]
 
     @property
     def ready(self) -> Path:

@@ -129,10 +129,10 @@ class Supervisor:
             self._child.terminate()
 
 
-def worker_command(stream: str, config: Path, instance: str) -> list[str]:
-    """Return the command line of a worker."""
+def worker_command(app: str, config: Path, instance: str) -> list[str]:
+    """Return the command line of a worker of that app."""
     module = [sys.executable, "-m", "overt_processors.worker"]
-    return [*module, "--stream", stream, "--config", str(config), "--instance", instance]
+    return [*module, "--app", app, "--config", str(config), "--instance", instance]
 
 
 class Instance:

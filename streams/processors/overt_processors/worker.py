@@ -19,11 +19,13 @@ import uvloop
 
 from overt_processors import telemetry
 from overt_processors.acknowledge import EXIT_REDELIVER, Acknowledger, die
-from overt_processors.agents.refine import Refiner, attach
-from overt_processors.app import GROUPS, create_app
+from overt_processors.app import attach, create_app
+from overt_processors.apps import TABLE, App
+from overt_processors.gate import Gate
 from overt_processors.guard import EXIT_JUMPED
 from overt_processors.hardening import seal_process
 from overt_processors.keys import obtain
+from overt_processors.processor import Context, Processor
 from overt_processors.registries import RegistryReader
 from overt_processors.settings import Settings, load
 from overt_processors.watchdog import Watch
@@ -35,10 +37,10 @@ from overt_schemas.errors import (
     EXIT_USAGE,
     Permanent,
 )
-from overt_schemas.ids import Stream
 
 _STOP_S = 3.0  # the whole stop has five; what has not been committed by then is read again
 _SUMMARY_S = 60.0
+_TICK_S = 1.0
 # A rebalance lasts as long as the slowest member takes to join again; twice the longest session.
 _REBALANCE_S = 60.0
 
@@ -47,15 +49,15 @@ def main() -> None:
     """Run a worker; never returns."""
     seal_process()
     parser = argparse.ArgumentParser()
-    parser.add_argument("--stream", required=True, choices=[s.name.lower() for s in Stream])
+    parser.add_argument("--app", required=True, choices=list(TABLE))
     parser.add_argument("--config", required=True, type=Path)
     parser.add_argument("--instance", required=True)
     given = parser.parse_args()
-    stream = Stream[given.stream.upper()]
-    telemetry.configure(GROUPS[stream])
+    row = TABLE[given.app]
+    telemetry.configure(row.name)
     threading.Thread(target=_die_with_supervisor, daemon=True).start()
     try:
-        code = run(load(given.config), stream, given.instance)
+        code = run(load(given.config), row, given.instance)
     except Permanent as exc:
         sys.stderr.write(f"{exc}\n")
         code = EXIT_NOT_AUTHORISED if exc.reason == "not_authorised" else EXIT_USAGE
@@ -64,64 +66,99 @@ def main() -> None:
     os._exit(code)
 
 
-def run(settings: Settings, stream: Stream, instance: str) -> int:
+def run(settings: Settings, row: App, instance: str) -> int:
     """Work until SIGTERM or SIGINT; returns the exit code."""
     clock, authority = SystemClock(), settings.authority
-    connection = settings.kafka.connection(f"{GROUPS[stream]}-registries")
-    with RegistryReader(connection, authority.root(), GROUPS[stream]) as reader:
+    if row.needs_keys:
+        authority.require()
+    connection = settings.kafka.connection(f"{row.name}-registries")
+    with RegistryReader(connection, authority.root(), row.name, row.registries) as reader:
         reader.wait_ready()
         version = reader.current.keyring.version
-        keys = obtain(
-            authority, lambda: reader.current.keyring, lambda: clock.wall_us() // 1000, time.sleep
-        )
+        keys = None
+        if row.needs_keys:
+            keys = obtain(
+                authority, lambda: reader.current.keyring, lambda: clock.wall_us() // 1000,
+                time.sleep,
+            )  # fmt: skip
         loop = uvloop.new_event_loop()
         asyncio.set_event_loop(loop)
-        app = create_app(settings, stream, instance)
-        conf = settings.refine
-        refiner = Refiner(
-            app=app, reader=reader, keys=keys, key_set=version, authority=authority, clock=clock,
-            acknowledger=Acknowledger(limit=conf.in_flight, limit_bytes=conf.in_flight_bytes),
-        )  # fmt: skip
-        attach(app, stream, refiner)
-        _wire(app, refiner, settings)
-        code: int = loop.run_until_complete(_serve(app, refiner, settings))
+        app = create_app(settings, row, instance)
+        pace = settings.pace(row.section)
+        processor: Processor = row.make(Context(
+            app=app, row=row, settings=settings, reader=reader, clock=clock, keys=keys,
+            key_set=version,
+            acknowledger=Acknowledger(limit=pace.in_flight, limit_bytes=pace.in_flight_bytes),
+        ))  # fmt: skip
+        gate = Gate(opened=lambda: settings.ready.touch(mode=0o600))
+        attach(app, row, processor, gate)
+        _wire(app, processor, gate)
+        code: int = loop.run_until_complete(
+            _serve(app, processor, gate, settings, pace.commit_interval_s)
+        )
         return code
 
 
-def _wire(app: "faust.App", refiner: Refiner, settings: Settings) -> None:  # type: ignore[name-defined] # noqa: F821
+def _wire(app: "faust.App", processor: Processor, gate: Gate) -> None:  # type: ignore[name-defined] # noqa: F821
     """Connect the signals of the group's life."""
 
     async def revoked(_app: object, revoked: set[object], **_more: object) -> None:
-        refiner.revoke(sorted(tp.partition for tp in revoked))  # type: ignore[attr-defined]
+        gate.shut()
+        processor.revoke(_numbers(revoked))
 
     async def assigned(_app: object, assigned: set[object], **_more: object) -> None:
-        telemetry.partitions_assigned(sorted(tp.partition for tp in assigned))  # type: ignore[attr-defined]
-        settings.ready.touch(mode=0o600)
+        partitions = _numbers(assigned)
+        telemetry.partitions_assigned(partitions)
+        gate.open_after(lambda: processor.assigned(partitions))
 
     app.on_partitions_revoked.connect(revoked, weak=False)
     app.on_partitions_assigned.connect(assigned, weak=False)
 
 
-async def _serve(app: "faust.App", refiner: Refiner, settings: Settings) -> int:  # type: ignore[name-defined] # noqa: F821
+def _numbers(tps: set[object]) -> list[int]:
+    return sorted(tp.partition for tp in tps)  # type: ignore[attr-defined]
+
+
+async def _serve(
+    app: "faust.App",  # type: ignore[name-defined] # noqa: F821
+    processor: Processor,
+    gate: Gate,
+    settings: Settings,
+    interval_s: float,
+) -> int:
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     telemetry.quiet_libraries()
     await app.start()
     telemetry.quiet_libraries()
-    watching = loop.create_task(_watch(app, refiner, settings.refine.commit_interval_s))
+    watching = loop.create_task(_watch(app, processor, interval_s))
+    ticking = loop.create_task(_tick(processor, gate))
     stopping = loop.create_task(stop.wait())
     crashed = loop.create_task(app.wait_until_stopped())
-    await asyncio.wait({watching, stopping, crashed}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({watching, ticking, stopping, crashed}, return_when=asyncio.FIRST_COMPLETED)
     if not stop.is_set():
         # No graceful stop: a broken app could commit what it should not.
         die(EXIT_REDELIVER, "faust_stopped")
     settings.ready.unlink(missing_ok=True)
     watching.cancel()
+    ticking.cancel()
     with contextlib.suppress(asyncio.TimeoutError):
         await asyncio.wait_for(_leave(app), _STOP_S)
     telemetry.summary()
     return EXIT_OK
+
+
+async def _tick(processor: Processor, gate: Gate) -> None:
+    """Tell the processor the time while it has partitions; a tick that fails ends the process."""
+    while True:
+        await asyncio.sleep(_TICK_S)
+        if not gate.is_open:
+            continue
+        try:
+            await processor.tick(time.time_ns() // 1_000_000)
+        except Exception as exc:
+            die(EXIT_REDELIVER, "tick_failed", error=type(exc).__name__)
 
 
 async def _leave(app: "faust.App") -> None:  # type: ignore[name-defined] # noqa: F821
@@ -135,7 +172,7 @@ async def _leave(app: "faust.App") -> None:  # type: ignore[name-defined] # noqa
     await app.stop()
 
 
-async def _watch(app: "faust.App", refiner: Refiner, interval_s: float) -> None:  # type: ignore[name-defined] # noqa: F821
+async def _watch(app: "faust.App", processor: Processor, interval_s: float) -> None:  # type: ignore[name-defined] # noqa: F821
     """End the process when commits stand still; count aloud now and then."""
     watch, told_s = Watch(interval_s=interval_s), time.monotonic()
     settled_s = told_s
@@ -149,7 +186,7 @@ async def _watch(app: "faust.App", refiner: Refiner, interval_s: float) -> None:
             continue
         settled_s = now_s
         committed = dict(app.consumer._committed_offset)
-        watch, late = watch.step(refiner.acknowledger.processed(), committed, now_s)
+        watch, late = watch.step(processor.acknowledger.processed(), committed, now_s)
         if late is not None:
             die(EXIT_JUMPED, "commits_stand_still", partition=late.partition)  # type: ignore[attr-defined]
         if now_s - told_s >= _SUMMARY_S:

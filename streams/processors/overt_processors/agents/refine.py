@@ -4,8 +4,6 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-import faust
-
 from overt_processors import telemetry
 from overt_processors.acknowledge import EXIT_REDELIVER, Acknowledger, die
 from overt_processors.core import refine
@@ -22,13 +20,13 @@ from overt_processors.core.outcome import (
 )
 from overt_processors.guard import EXIT_JUMPED, Guard
 from overt_processors.keys import obtain
+from overt_processors.processor import Context
 from overt_processors.registries import RegistryReader
 from overt_processors.settings import Authority
 from overt_schemas import codec
 from overt_schemas.clock import Clock
-from overt_schemas.ids import Stream
 from overt_schemas.records import Marker, Part
-from overt_schemas.topics import CATALOGUE, DEADLETTER, PART, RAW
+from overt_schemas.topics import DEADLETTER, PART
 
 Produced = tuple[str, bytes, bytes, int]  # topic, key, value, partition
 
@@ -37,7 +35,7 @@ Produced = tuple[str, bytes, bytes, int]  # topic, key, value, partition
 class Refiner:
     """What the agent holds from record to record. Lives in the event loop's thread."""
 
-    app: "faust.App"
+    app: "faust.App"  # type: ignore[name-defined] # noqa: F821
     reader: RegistryReader
     keys: Keys
     key_set: int  # version of the key set that ``keys`` were accepted under
@@ -118,6 +116,12 @@ class Refiner:
         self.memory.clear()
         self.settled.clear()
 
+    async def assigned(self, partitions: list[int]) -> None:
+        """Be ready at once: nothing is kept from one assignment to the next."""
+
+    async def tick(self, now_ms: int) -> None:
+        """Do nothing: refine has no timers."""
+
 
 def _report(outcome: Outcome, raw: Raw) -> tuple[Produced, ...]:
     """Count an outcome and return what is to be produced for it."""
@@ -147,23 +151,10 @@ def _on_part(record: Part | Marker, raw: Raw) -> Produced:
     return PART, raw.key or b"", codec.encode(record), raw.partition
 
 
-def attach(app: "faust.App", stream: Stream, refiner: Refiner) -> None:
-    """Give the app its one agent."""
-    topic = app.topic(
-        RAW[stream],
-        key_type=bytes,
-        value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",
-        partitions=CATALOGUE[RAW[stream]].partitions,
-    )
-
-    @app.agent(topic, concurrency=1)
-    async def refine_agent(records: Any) -> None:
-        try:
-            async for event in records.noack().events():
-                await refiner.handle(event)
-        except (asyncio.CancelledError, GeneratorExit):
-            raise  # a rebalance or a stop; what was in hand was not acknowledged
-        except BaseException as exc:
-            die(EXIT_REDELIVER, "agent_failed", error=type(exc).__name__)
+def make(context: Context) -> Refiner:
+    """Return the processor of a refine app."""
+    return Refiner(
+        app=context.app, reader=context.reader, keys=context.epoch_keys(), key_set=context.key_set,
+        authority=context.settings.authority, clock=context.clock,
+        acknowledger=context.acknowledger,
+    )  # fmt: skip
