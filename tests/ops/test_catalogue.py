@@ -27,6 +27,17 @@ def test_partitions_and_retention_are_those_of_the_catalogue(name: str) -> None:
         assert int(declared.config["retention.ms"]) == wanted.retention_ms
 
 
+def test_a_dead_letter_has_room_for_any_raw_record_whole() -> None:
+    letters = int(files.load().topics[topics.DEADLETTER].config["max.message.bytes"])
+    around = 4096  # the letter's other fields, framing, the batch
+
+    for name in (topics.INPUT, topics.FRAME, topics.PART):
+        assert int(files.load().topics[name].config["max.message.bytes"]) + around <= letters
+    for name in topics.RAW.values():
+        # Compressed records are measured before they are unpacked: what is refused cannot be.
+        assert files.load().topics[name].config["compression.type"] == "uncompressed"
+
+
 @pytest.mark.parametrize("group", ["demo", "fleet"])
 def test_a_policy_file_says_everything_a_policy_says(group: str) -> None:
     text = (files.default_folder() / "policies" / f"{group}.toml").read_text()

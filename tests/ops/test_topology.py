@@ -264,14 +264,14 @@ def test_a_topic_nobody_declared_is_reported_and_never_deleted() -> None:
 
 def test_a_setting_changed_by_hand_is_put_back() -> None:
     known = dict(reached(DECLARED).topics)
-    config = dict(known[topics.INPUT].config) | {"retention.ms": "1", "compression.type": "gzip"}
-    known[topics.INPUT] = LiveTopic(config=config, ends=known[topics.INPUT].ends)
+    config = dict(known[topics.PART].config) | {"retention.ms": "1", "compression.type": "gzip"}
+    known[topics.PART] = LiveTopic(config=config, ends=known[topics.PART].ends)
 
     found = plan(DECLARED, changed(topics=known))
 
     assert [str(change) for change in found.changes] == [
-        f"set retention.ms=259200000 on topic {topics.INPUT}",
-        f"set compression.type=default on topic {topics.INPUT}",
+        f"set retention.ms=604800000 on topic {topics.PART}",
+        f"set compression.type=default on topic {topics.PART}",
     ]
 
 

@@ -248,14 +248,15 @@ def test_a_null_is_refused() -> None:
     assert reason_of(world.refine(PLAIN, value=None)) == "empty"
 
 
-def test_a_record_too_large_for_a_part_is_set_aside_as_far_as_a_topic_carries_it() -> None:
+def test_a_record_too_large_for_a_part_is_set_aside_whole() -> None:
     world = World()
+    key, value = bytes(40_000), bytes(range(256)) * 3_938
 
-    outcome = world.refine(PLAIN, value=bytes(1_048_000))
+    outcome = world.refine(PLAIN, key=key, value=value)
 
     assert isinstance(outcome, SetAside)
     assert outcome.reason == "size"
-    assert len(codec.encode(outcome.letter)) < 1_048_576 - 1000
+    assert (outcome.letter.key, outcome.letter.value) == (key, value)
 
 
 def test_a_number_no_boot_can_reach_is_refused() -> None:

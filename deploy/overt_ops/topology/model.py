@@ -21,6 +21,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _FROM_CERTIFICATES = re.compile(r"broker-\d+|nobody|endpoint\..*")
 _KEEP = re.compile(r"(\d+)(h|d)")
 _UNIT_MS = {"h": 3_600_000, "d": 86_400_000}
+# What a topic may set beside the defaults, and Kafka's name for it.
+_OWN = {"largest": "max.message.bytes", "compression": "compression.type"}
 _OBJECT_ACTIONS = {"get": "s3:GetObject", "put": "s3:PutObject", "delete": "s3:DeleteObject"}
 _CAPABILITIES = frozenset({"create", "read", "update", "delete", "list", "deny"})
 
@@ -210,8 +212,9 @@ def _topics(document: Mapping[str, Any]) -> dict[str, Topic]:
     defaults = document["defaults"]
     topics = {}
     for name, entry in document["topics"].items():
-        _keys(name, entry, {"partitions", "keep"})
+        _keys(name, entry, {"partitions", "keep", *_OWN})
         config = {key: str(value) for key, value in defaults["config"].items()}
+        config |= {_OWN[key]: str(value) for key, value in entry.items() if key in _OWN}
         topics[name] = Topic(
             name=name,
             partitions=int(entry["partitions"]),

@@ -18,6 +18,7 @@ from overt_sinks.dead_letters import TIMEOUT_S
 from overt_sinks.naming import Partition, topic_uuid
 from overt_sinks.settings import Kafka, read_secret
 
+LETTER_LIMIT = 1_114_112  # overt.deadletter.v1's max.message.bytes, deploy/topology/topics.yaml
 _ASK_S = 10.0
 _LOOK_S = 0.05
 _CHECK_NS = 10_000_000_000
@@ -72,8 +73,9 @@ def open_consumer(settings: Kafka, group: str, instance: str) -> Consumer:
 def open_producer(settings: Kafka) -> Producer:
     """Return the producer of dead letters."""
     config = client.producer(connection(settings))
-    timeout = {"message.timeout.ms": int(TIMEOUT_S * 1000)}
-    return Producer({**config, **timeout}, logger=telemetry.kafka_log())
+    # That topic alone takes more than 1 MiB: a whole record, and the letter around it.
+    own = {"message.timeout.ms": int(TIMEOUT_S * 1000), "message.max.bytes": LETTER_LIMIT}
+    return Producer({**config, **own}, logger=telemetry.kafka_log())
 
 
 class Topic:
