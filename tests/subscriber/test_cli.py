@@ -40,7 +40,7 @@ def test_json_lines_are_events_and_then_the_summary(
     assert (summary["complete"], summary["segments"], summary["parts"]) == (1, 6, 12)
     device, boot = bytes(range(16)).hex(), bytes(range(16, 32)).hex()
     assert summary["per_device"][device][boot] == {
-        "events": 11, "last_seq": 10, "input_batches": 6, "frame_batches": 6,
+        "events": 11, "thinned": 0, "last_seq": 10, "input_batches": 6, "frame_batches": 6,
     }  # fmt: skip
 
 

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -98,6 +99,47 @@ def test_chunks_are_joined_however_they_lie_in_batches(chunks: int, per_batch: i
 
     assert [frame.proof for frame in frames] == [Proof.VERIFIED]
     assert np.array_equal(frames[0].pixels(), raster)
+
+
+def carried(first: np.ndarray, second: np.ndarray) -> Sent:
+    """A keyframe that carries the operations of the frame that was thinned before it."""
+    whole = keyframe(3, second)
+    one, other = zstandard.compress(first.tobytes()), zstandard.compress(second.tobytes())
+    return replace(whole, ops=whole.ops * 2, data=one + other)
+
+
+def test_zstd_frames_in_a_row_are_drawn_one_after_the_other() -> None:
+    first, second = random_raster(1), random_raster(2)
+    unsized = zstandard.ZstdCompressor(write_content_size=False).compress(second.tobytes())
+    sent = carried(first, second)
+    other = replace(sent, data=zstandard.compress(first.tobytes()) + unsized)
+
+    frames = fed(Screen(), sent, other)
+
+    assert [frame.proof for frame in frames] == [Proof.VERIFIED] * 2
+    assert np.array_equal(frames[0].pixels(), second)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: data + zstandard.compress(bytes(1)),
+        lambda data: data + zstandard.compress(bytes(1 << 27)),
+        lambda data: data + b"junk",
+        lambda data: data[:-9],
+        lambda data: data[: len(data) // 2],
+        lambda data: zstandard.ZstdCompressor(write_content_size=False).compress(bytes(1 << 27)),
+    ],
+    ids=["a byte more", "bomb behind", "junk", "cut", "one of two", "bomb without a size"],
+)
+def test_frames_in_a_row_hold_what_their_operations_draw_and_no_more(
+    spoil: Callable[[bytes], bytes],
+) -> None:
+    sent = carried(random_raster(1), random_raster(2))
+
+    (frame,) = fed(Screen(), replace(sent, data=spoil(sent.data)))
+
+    assert frame.proof is Proof.BROKEN
 
 
 def test_after_a_hole_only_a_keyframe_stands_on_anything() -> None:

@@ -1,6 +1,7 @@
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +62,44 @@ def test_thinned_events_are_not_missing() -> None:
     tally.take(5, seqs(5, 6), 0)
 
     assert (tally.read, tally.lost, tally.out_of_order, tally.duplicated) == (4, 0, 0, 0)
+
+
+def test_what_no_gap_explains_within_a_batch_is_lost_whatever_lies_behind_it() -> None:
+    tally = Tally()
+
+    tally.take(0, np.array([0, 3, 4], np.int64), 1)
+    tally.passed("age")
+    tally.take(7, seqs(7, 8), 0)
+
+    assert (tally.lost, tally.thinned, dict(tally.dropped)) == (1, 1, {"age": 2})
+
+
+def test_what_was_thinned_does_not_come_later() -> None:
+    tally = Tally()
+    tally.take(0, np.array([0, 3, 4], np.int64), 2)
+
+    fresh = tally.take(1, np.array([1, 5], np.int64), 3)
+
+    assert fresh.tolist() == [False, True]
+    assert tally.duplicated == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "numbers", "thinned", "missing"),
+    [
+        (-1, [7, 8, 9], 0, 0), (6, [7, 9], 1, 0), (-1, [7, 9, 12], 1, 2), (5, [7, 8], 0, 1),
+        (7, [7, 7, 8], 0, 0), (-1, [], 0, 0), (7, [], 0, 0),
+    ],
+    ids=["whole", "thinned", "more", "before", "chunks", "empty", "nothing-new"],
+)  # fmt: skip
+def test_frames_between_others_are_missing_unless_a_gap_says_thinned(
+    before: int, numbers: list[int], thinned: int, missing: int
+) -> None:
+    tally = Tally()
+
+    tally.take_frames(before, numbers, thinned)
+
+    assert tally.frames_missing == missing
 
 
 def test_a_seq_that_comes_twice_is_new_once_and_one_out_of_order_is_counted() -> None:

@@ -55,9 +55,7 @@ class BootReader:
             Malformed: columns that do not fit each other.
         """
         views, seqs = columns.read(batch), columns.seqs(batch)
-        # The only gaps that have seq numbers behind them: dropped after admission.
-        thinned = sum(gap.count for gap in batch.gaps if gap.reason in columns.THINNED)
-        fresh = self._tally.take(batch.first_seq, seqs, thinned)
+        fresh = self._tally.take(batch.first_seq, seqs, _thinned(batch.gaps))
         if not fresh.all():
             seqs = seqs[fresh]
             views = Columns(
@@ -78,6 +76,8 @@ class BootReader:
 
     def frames(self, session: SessionId, batch: records.FrameBatch) -> Iterator[Frame | Gap]:
         """Yield the frames that a batch completes, then its gaps."""
+        numbers = (frame.number for frame in batch.frames)
+        self._tally.take_frames(batch.prev_frame, numbers, _thinned(batch.gaps))
         for frame in self._screen.feed(session, batch):
             self.last_us[session] = max(self.last_us.get(session, 0), frame.until_us)
             yield frame
@@ -105,6 +105,11 @@ def events(block: InputBlock) -> Iterator[Event]:
             state=state, keysym=keysym, flags=flags, layout=layout, app=contexts[at].app,
             title=contexts[at].title,
         )  # fmt: skip
+
+
+def _thinned(gaps: tuple[records.Gap, ...]) -> int:
+    """Return how many numbers a batch lacks: only these gaps were made after numbering."""
+    return sum(max(gap.count, 0) for gap in gaps if gap.reason in columns.THINNED)
 
 
 def _gaps(session: SessionId, stream: Stream, gaps: tuple[records.Gap, ...]) -> Iterator[Gap]:

@@ -148,16 +148,21 @@ def _check(op: records.Op, width: int, height: int) -> None:
 
 
 def _inflate(data: bytes, needed: int) -> Raster:
+    """Return the pixels of a frame and of those that were thinned before it: zstd frames in a row.
+
+    Never more than ``needed`` bytes and one are made, whatever the data says.
+    """
     if not needed:
         return np.zeros(0, np.uint8)
+    limits = zstandard.ZstdDecompressor(max_window_size=128 * 1_048_576)
     try:
-        size = zstandard.frame_content_size(data)
-        if size not in (-1, needed):
-            raise Malformed("frame's pixels are too many or too few", reason="frame")
-        limits = zstandard.ZstdDecompressor(max_window_size=128 * 1_048_576)
-        plain = limits.decompress(data, max_output_size=needed, allow_extra_data=False)
+        if zstandard.frame_content_size(data) == needed:
+            plain = limits.decompress(data, max_output_size=needed, allow_extra_data=False)
+        else:
+            with limits.stream_reader(data, read_across_frames=True) as rest:
+                plain = rest.read(needed + 1)
     except zstandard.ZstdError as exc:
-        raise Malformed("frame's pixels are not one zstd frame", reason="frame") from exc
+        raise Malformed("frame's pixels are not zstd frames", reason="frame") from exc
     if len(plain) != needed:
         raise Malformed("frame's pixels are too many or too few", reason="frame")
     return np.frombuffer(plain, np.uint8)

@@ -78,11 +78,21 @@ class Report:
         return sum(count.tally.lost for count in self.boots.values())
 
     @property
+    def thinned(self) -> int:
+        """Input events that a processor left out by policy, and counted."""
+        return sum(count.tally.thinned for count in self.boots.values())
+
+    @property
+    def frames_missing(self) -> int:
+        """Frames between others of a batch that are not there, and that nothing explains."""
+        return sum(count.tally.frames_missing for count in self.boots.values())
+
+    @property
     def is_sound(self) -> bool:
         """Whether nothing was found that should not be there, or that should and is not."""
         red = any(s.state is State.RED for s in self.sessions.values())
         bad = self.quarantined or self.chain_breaks or self.frames_bad or self.rejected or self.late
-        return not (red or bad or self.lost)
+        return not (red or bad or self.lost or self.frames_missing)
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary object; the only identities in it are device and boot numbers."""
@@ -95,6 +105,7 @@ class Report:
             "quarantined": self.quarantined,
             "out_of_order": sum(t.out_of_order for t in tallies),
             "duplicated": sum(t.duplicated for t in tallies),
+            "thinned": self.thinned,
             "lost": self.lost,
             "frames_read": self.frames,
             "sessions": len(self.sessions),
@@ -110,6 +121,7 @@ class Report:
             "late": self.late,
             "chain_breaks": self.chain_breaks,
             "frames_bad": self.frames_bad,
+            "frames_missing": self.frames_missing,
             "flags": dict(sorted(self.flags.items())),
             "rejected": dict(sorted(self.rejected.items())),
             "refused": dict(sorted(self.refused.items())),
@@ -121,6 +133,7 @@ class Report:
         for (device, boot), count in sorted(self.boots.items()):
             devices.setdefault(device.hex(), {})[boot.hex()] = {
                 "events": count.tally.read,
+                "thinned": count.tally.thinned,
                 "last_seq": count.tally.last_seq,
                 "input_batches": count.input_batches,
                 "frame_batches": count.frame_batches,

@@ -2,13 +2,16 @@
 
 ``seq`` counts admitted events from 0 within a boot, and every batch says where it starts. So what
 a batch holds and what its gaps say was thinned gives the seq the next batch must start with; any
-difference is missing, and goes to the label of the hole in between or, without one, to *lost*.
+difference is missing, and goes to the label of the hole in between or, without one, to *lost*. The
+same for frames, whose numbers run on within a batch.
 
-Pure. Whatever was handed on is remembered as ranges, so that a seq that comes twice is seen.
+Pure. Whatever was handed on is remembered as ranges, so that a seq that comes twice is seen; what
+was thinned between counts as handed on, since it will not come.
 """
 
 from bisect import bisect_right
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -64,6 +67,8 @@ class Tally:
     """What became of the input events of one boot."""
 
     read: int = 0
+    thinned: int = 0
+    frames_missing: int = 0  # that no gap explains
     duplicated: int = 0
     out_of_order: int = 0
     lost: int = 0
@@ -90,12 +95,24 @@ class Tally:
         """Account for the next batch; return which of its events are new."""
         if self._next is not None and first_seq > self._next:
             self._miss(first_seq - self._next)
-        self._next, self._label = first_seq + len(seqs) + thinned, ""
-        fresh = self._fresh(seqs)
+        stop = max(first_seq + len(seqs) + thinned, int(seqs.max()) + 1 if len(seqs) else 0)
+        self._next, self._label = stop, ""
+        # What no gap explains *in* a batch is lost, whatever the label of what lies beside it.
+        unexplained = stop - first_seq - len(seqs) - thinned
+        self.lost += unexplained
+        self.thinned += thinned
+        fresh = self._fresh(seqs, is_whole=not unexplained)
         new = int(fresh.sum())
         self.read += new
         self.duplicated += len(seqs) - new
         return fresh
+
+    def take_frames(self, before: int, numbers: Iterable[int], thinned: int) -> None:
+        """Account for the numbers of a batch's frames; ``before`` is the last one's, or -1."""
+        known = {before, *numbers} - {-1}
+        if known:
+            missing = max(known) - min(known) + 1 - len(known)
+            self.frames_missing += max(missing - thinned, 0)
 
     def _miss(self, count: int) -> None:
         if self._label in ("", UNEXPLAINED):
@@ -103,13 +120,13 @@ class Tally:
         else:
             self.dropped[self._label] += count
 
-    def _fresh(self, seqs: Seqs) -> npt.NDArray[np.bool_]:
+    def _fresh(self, seqs: Seqs, *, is_whole: bool) -> npt.NDArray[np.bool_]:
         if not len(seqs):
             return np.ones(0, np.bool_)
         rising = bool((np.diff(seqs) > 0).all())
         if rising and int(seqs[0]) >= self._seen.stop:
             breaks = np.flatnonzero(np.diff(seqs) > 1) + 1
-            for run in np.split(seqs, breaks):
+            for run in (seqs,) if is_whole else np.split(seqs, breaks):
                 self._seen.append(int(run[0]), int(run[-1]) + 1)
             return np.ones(len(seqs), np.bool_)
         fresh = np.zeros(len(seqs), np.bool_)

@@ -23,6 +23,7 @@ FRAMES_LIMIT = 256
 # What a reader draws at once (overt_subscriber.frames): more carried would never be shown.
 PIXELS_LIMIT = 64 * 1_048_576
 DATA_LIMIT = 900_000  # architecture §2: a frame batch
+_DRAWS = 0  # kind of an operation that has pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +57,7 @@ class Carried:
         drawn = sum(map(_area, frame.ops))
         more = Carried(
             pieces=(*self.pieces, frame), pixels=self.pixels + drawn,
-            changed=self.changed + drawn, size=self.size + len(frame.data),
+            changed=self.changed + drawn, size=self.size + len(_pixels(frame)),
         )  # fmt: skip
         return more if more.pixels <= PIXELS_LIMIT and more.size <= DATA_LIMIT else None
 
@@ -69,7 +70,7 @@ class Carried:
             last, key=first.key, base=first.base,
             monitors=first.monitors if first.key else last.monitors,
             ops=tuple(op for piece in self.pieces for op in piece.ops),
-            data=b"".join(piece.data for piece in self.pieces),
+            data=b"".join(map(_pixels, self.pieces)),
         )  # fmt: skip
 
 
@@ -78,7 +79,7 @@ def carry(frame: Frame) -> Carried:
     pixels = sum(map(_area, frame.ops))
     whole = _area(frame.ops[0]) if frame.key and frame.ops else 0
     return Carried(
-        pieces=(frame,), pixels=pixels, changed=pixels - whole, size=len(frame.data)
+        pieces=(frame,), pixels=pixels, changed=pixels - whole, size=len(_pixels(frame))
     )  # fmt: skip
 
 
@@ -95,7 +96,7 @@ class _Kept:
         if frame.chunks > 1:
             self.whole = -1  # its size is not all here
         elif frame.key:
-            self.whole = len(frame.data)
+            self.whole = len(_pixels(frame))
 
 
 def thin(batch: FrameBatch, policy: Policy) -> FrameBatch:
@@ -148,6 +149,11 @@ def _stays(kept: _Kept, candidate: Carried, following: Frame | None, policy: Pol
         return True
     other = abs(candidate.size - kept.whole) * 100 >= policy.scene_percent * kept.whole
     return candidate.is_key and (kept.whole < 0 or other)
+
+
+def _pixels(frame: Frame) -> bytes:
+    """Return the data that a reader looks at: none where operations only copy."""
+    return frame.data if any(op.kind == _DRAWS for op in frame.ops) else b""
 
 
 def _area(op: Op) -> int:
