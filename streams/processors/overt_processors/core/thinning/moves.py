@@ -1,12 +1,12 @@
 """Pointer moves thinned: the ends of a hover stay, and the path of a drag within a tolerance.
 
-A *run* is moves without another event between them, with the same buttons, modifiers, flags and
-layout. Of a run without a button (a hover) its first and last move stay, and both sides of a rest;
-of one with a button (a drag) also the points that its path needs. So the last move before every
-action, before every rest and of every batch stays. Anything that is not a move stays.
+A *run* is moves without another event or a rest between them, with the same buttons, modifiers,
+flags and layout. Of a run its first and last move stay; of one with a button held (a drag) also
+the points that its path needs. So the last move before every action, before every rest and of
+every batch stays. Anything that is not a move stays.
 
-What was thinned once is not thinned further: a kept move still begins or ends its run, both sides
-of a rest are as far apart as before, and a drag's path keeps the points it needs.
+What was thinned once is not thinned further: its runs are the same, because only neighbours by seq
+have a rest between them, and a drag's path keeps the points it needs.
 """
 
 from dataclasses import dataclass, fields, replace
@@ -27,6 +27,7 @@ BUTTONS = 0x1F00
 EVENTS_LIMIT = 4096
 _THREE = bytes([Kind.MOVE] * 3)  # both ends of a run stay, so only a third can go
 Mask = npt.NDArray[np.bool_]
+Seqs = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +49,12 @@ def thin(batch: InputBatch, tolerance_px: int) -> InputBatch:
     """
     if tolerance_px <= 0 or len(batch.kind) > EVENTS_LIMIT or _THREE not in batch.kind:
         return batch
-    events = columns.read(batch)
-    verdict = _judge(events, tolerance_px)
+    events, seqs = columns.read(batch), columns.seqs(batch)
+    verdict = _judge(events, seqs, tolerance_px)
     if verdict is None:
         return batch
     keep, drag = verdict.keep, verdict.drag
-    offsets = columns.seqs(batch)[keep] - batch.first_seq
+    offsets = seqs[keep] - batch.first_seq
     t_us = events.dt.astype(np.int64) + batch.start_us
     gaps = (
         *_gap(THINNED_HOVER, t_us[~keep & ~drag]),
@@ -65,17 +66,17 @@ def thin(batch: InputBatch, tolerance_px: int) -> InputBatch:
     )  # fmt: skip
 
 
-def _judge(events: Columns, tolerance_px: int) -> _Verdict | None:
+def _judge(events: Columns, seqs: Seqs, tolerance_px: int) -> _Verdict | None:
     """Return what stays; None when everything does."""
     move = events.kind == Kind.MOVE
     joined = move[1:] & move[:-1]
     for column in (events.state, events.flags, events.layout):
         joined &= column[1:] == column[:-1]
-    rest = np.diff(events.dt) >= REST_US
+    joined &= (np.diff(events.dt) < REST_US) | (np.diff(seqs) > 1)
     keep = ~move
     keep[0] = keep[-1] = True
-    keep[1:] |= ~joined | rest
-    keep[:-1] |= ~joined | rest
+    keep[1:] |= ~joined
+    keep[:-1] |= ~joined
     if keep.all():
         return None
     drag = move & ((events.state.astype(np.int64) & BUTTONS) != 0)
