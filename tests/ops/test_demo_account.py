@@ -1,9 +1,12 @@
 """The account of the demo closes only when every event stands somewhere."""
 
 import dataclasses
+import io
 
 import pytest
+from rich.console import Console
 
+from overt_ops.demo import view
 from overt_ops.demo.account import Account, faults, findings
 from overt_ops.demo.source import Machine, Source, choose
 from overt_schemas.errors import Permanent
@@ -17,6 +20,21 @@ CLOSED = Account(
 
 def test_an_account_in_which_everything_stands_somewhere_closes() -> None:
     assert findings(CLOSED) == []
+
+
+def test_what_was_thinned_stands_in_the_account_under_its_rule() -> None:
+    dropped = {"policy": 3, "thinned_hover": 4, "thinned_drag": 1}
+    thinned = dataclasses.replace(CLOSED, read=2, dropped=dropped)
+    out = io.StringIO()
+
+    Console(width=100, file=out).print(view.account(thinned, findings(thinned)))
+
+    shown = [line.strip("│ ") for line in out.getvalue().splitlines()]
+    assert findings(thinned) == []
+    assert [line.split()[:3] for line in shown if line.startswith(("dropped", "thinned"))] == [
+        ["dropped", "3", "policy,"], ["thinned", "1", "thinned_drag,"],
+        ["thinned", "4", "thinned_hover,"],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -52,6 +70,7 @@ def test_a_person_typing_offers_an_unknown_number() -> None:
 SOUND = {
     "quarantined": 0, "out_of_order": 0, "holes": 0, "late": 0, "chain_breaks": 0, "frames_bad": 0,
     "open": 0, "red": 0, "rejected": {}, "refused": {}, "complete": 1, "cut": 0,
+    "frames_missing": 0, "withheld": {},
 }  # fmt: skip
 
 

@@ -2,8 +2,9 @@
 
 The unit is the input event. *offered* is what the driver injected (None where a person typed),
 *captured* what the listener accepted, *read* the distinct events at the subscriber, *dropped* what
-the data itself labels as left out. The account closes when nothing is missing between any two
-stages and each of the three doors was refused to the identity without a grant, for its own reason.
+the data itself labels as left out: refused at the endpoint, or thinned by a processor. The account
+closes when nothing is missing between any two stages and each of the three doors was refused to
+the identity without a grant, for its own reason.
 """
 
 from collections.abc import Mapping
@@ -16,8 +17,9 @@ _FAULTS = {
     "open": "sessions open", "red": "sessions red", "holes": "batches missing without a label",
     "quarantined": "batches quarantined", "chain_breaks": "breaks in a chain",
     "out_of_order": "events out of order", "late": "batches behind their session's end",
-    "frames_bad": "frames that do not match their hash", "rejected": "records rejected",
-    "refused": "keys refused",
+    "frames_bad": "frames that do not match their hash",
+    "frames_missing": "frames missing without a label", "rejected": "records rejected",
+    "refused": "keys refused", "withheld": "batches withheld",
 }  # fmt: skip
 
 

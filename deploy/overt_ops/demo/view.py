@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from overt_ops.demo.account import Account
+from overt_schemas.columns import THINNED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +60,8 @@ def account(result: Account, found: Sequence[str]) -> RenderableType:
     table.add_row("captured", f"{result.captured:,}", "[dim]accepted at the listener")
     table.add_row("read", f"{result.read:,}", "[dim]distinct events at the subscriber, decrypted")
     for label, count in sorted(result.dropped.items()):
-        table.add_row("dropped", f"{count:,}", f"[dim]{label}, as the data itself says")
+        name = "thinned" if label in THINNED else "dropped"
+        table.add_row(name, f"{count:,}", f"[dim]{label}, as the data itself says")
     table.add_row("lost", f"{result.lost:,}", "")
     table.add_row("duplicated", f"{result.duplicated:,}", "")
     parts = f"[dim]of {result.parts:,} are in {result.objects:,} objects"

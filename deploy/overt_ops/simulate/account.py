@@ -27,9 +27,10 @@ class Spooled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Read:
-    """What the reader found of one device, over all its boots."""
+    """What the reader found of one device, over all its boots; ``thinned`` events by count only."""
 
     events: int = 0
+    thinned: int = 0
     batches: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -38,7 +39,9 @@ class Account:
     """One run; ``offered`` and ``captured`` are None where capture was killed before it could tell.
 
     Attributes:
-        dropped: events by label, as the reader found them: refused at the endpoint, or let go of.
+        dropped: events by label, as the reader found them: refused at the endpoint, let go of, or
+            thinned by a processor.
+        withheld: batches that a processor set aside, each with a mark in its place.
         unlabelled: batches that are missing and that nothing explains.
         faults: what a reader must never find (clones, forgeries, broken frames), by name.
         seconds: of the whole run, from the first token to the end of the reading.
@@ -55,6 +58,7 @@ class Account:
     out_of_order: int
     repeats: int
     tombstones: int
+    withheld: int
     unlabelled: int
     dead_letters: int
     sessions: Mapping[str, int]
@@ -113,6 +117,7 @@ def found(per_device: Mapping[str, Mapping[str, Mapping[str, int]]]) -> dict[str
     return {
         device: Read(
             events=sum(boot["events"] for boot in boots.values()),
+            thinned=sum(boot["thinned"] for boot in boots.values()),
             batches={
                 name: sum(boot[f"{name}_batches"] for boot in boots.values()) for name in STREAMS
             },
@@ -132,9 +137,10 @@ def findings(account: Account) -> list[str]:
         "sessions red": account.sessions.get("red", 0), **account.faults,
     }  # fmt: skip
     said += [f"{count} {what}" for what, count in wrong.items() if count]
-    if account.batches_missing != account.tombstones:
+    if account.batches_missing != account.tombstones + account.withheld:
         said.append(
-            f"{account.batches_missing} batches did not come, {account.tombstones} tombstones did"
+            f"{account.batches_missing} batches did not come, {account.tombstones} tombstones and"
+            f" {account.withheld} marks did"
         )
     if account.parts != account.parts_in_objects:
         said.append(f"{account.parts} parts, {account.parts_in_objects} in objects")
@@ -150,8 +156,8 @@ def _endpoint(account: Account) -> list[str]:
     if account.captured is not None and account.captured != told:
         said.append(f"captured {account.captured}, spooled and refused {told}")
     accounted = account.read + sum(account.dropped.values())
-    # Of a tombstoned batch nobody can read how many events its endpoint had refused in it.
-    if told != accounted and not account.tombstones:
+    # Of a batch that did not come nobody can read how many events its endpoint had refused in it.
+    if told != accounted and not account.tombstones + account.withheld:
         said.append(f"spooled and refused {told}, read and dropped {accounted}")
     return said
 
@@ -163,6 +169,8 @@ def _devices(account: Account) -> list[str]:
             said.append(f"{one.home} has {one.pending} records left in its spool")
         have = account.of(one)
         gone = sum(one.batches.values()) - sum(have.batches.values())
-        if have.events != one.events and not gone:
-            said.append(f"{one.home} spooled {one.events}, read {have.events}")
+        if have.events + have.thinned != one.events and not gone:
+            said.append(
+                f"{one.home} spooled {one.events}, read {have.events} and {have.thinned} thinned"
+            )
     return said

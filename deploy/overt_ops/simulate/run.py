@@ -30,7 +30,7 @@ PATIENCE_S = 120.0  # for whatever comes after capture: a busy machine is slow, 
 READ_S = 30  # everything is stored by then: what is not settled soon never will be
 LOOK_S = 0.5
 _GRANT_MS = 3_600_000
-_FAULTS = ("quarantined", "chain_breaks", "frames_bad", "late")
+_FAULTS = ("quarantined", "chain_breaks", "frames_bad", "frames_missing", "late")
 Say = Callable[[str], None]
 
 
@@ -126,7 +126,8 @@ class Run:
             found=found(summary["per_device"]), read=summary["read"], dropped=summary["gaps"],
             lost=summary["lost"], duplicated=summary["duplicated"],
             out_of_order=summary["out_of_order"], repeats=summary["repeats"],
-            tombstones=summary["tombstones"], unlabelled=summary["holes"],
+            tombstones=summary["tombstones"], withheld=sum(summary["withheld"].values()),
+            unlabelled=summary["holes"],
             dead_letters=_behind(counts.ends(broker, topics.DEADLETTER), self.since_dead),
             sessions={name: summary[name] for name in ("complete", "cut", "open", "red")},
             segments=summary["segments"],

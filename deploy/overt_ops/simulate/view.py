@@ -38,6 +38,11 @@ def _rows(result: Account) -> list[tuple[str, int | None, str]]:
         ("disordered", result.out_of_order, "events read behind a later one"),
         ("repeats", result.repeats, "batches that came twice and were dropped"),
         ("tombstones", result.tombstones, "batches whose content was let go of, on purpose"),
+        (
+            "withheld",
+            result.withheld,
+            "batches that refine set aside, marked where they are missing",
+        ),
         ("unlabelled", result.unlabelled, "batches missing without a label"),
         ("dead letters", result.dead_letters, "records that refine or the sink set aside"),
         ("sessions", sum(result.sessions.values()), states),
