@@ -4,7 +4,8 @@ Faust commits the highest contiguous acknowledged offset, but its test for conti
 for acknowledgements that come out of order (a record in flight could be passed over), and its flush
 before a commit does not look at failures. So: one queue a partition, acknowledged from its head
 only, after the produce of *that* record succeeded; a produce that failed ends the process before
-anything behind it can be committed, and Kafka delivers again.
+anything behind it can be committed, and Kafka delivers again. A record whose effect is written
+later, with that of others, is held until ``release`` says that it was.
 
 On revoke everything in flight is forgotten: the partition's next owner starts from the committed
 offset. What completes later belongs to an older generation and is ignored, successes and failures
@@ -37,6 +38,8 @@ class _Item:
     offset: int
     size: int
     generation: int
+    appended_s: float
+    held: bool = False
     done: bool = False
 
 
@@ -77,27 +80,40 @@ class Acknowledger:
 
     async def add(
         self, tp: Hashable, offset: int, ack: Callable[[], object], size: int,
-        generation: int, produced: "asyncio.Future[Any] | None",
+        generation: int, produced: "asyncio.Future[Any] | None", appended_s: float | None = None,
+        *, held: bool = False,
     ) -> None:  # fmt: skip
         """Take a record; ``ack`` is called in its turn. Waits while too much is in flight.
 
-        ``produced`` is None for a record that yields nothing. A record of an older generation
-        than the present one is let go.
+        ``produced`` is None for a record that yields nothing, or whose effect is written later
+        (``held``). A record of an older generation than the present one is let go. ``appended_s``
+        is when the brokers got it (Unix time).
         """
         if generation != self.generation:
             return
-        item = _Item(ack=ack, offset=offset, size=size, generation=generation)
+        item = _Item(
+            ack=ack, offset=offset, size=size, generation=generation, appended_s=appended_s or 0.0
+        )
         self._queues[tp].append(item)
         self._count += 1
         self._bytes += size
         if produced is None:
-            item.done = True
+            item.held, item.done = held, not held
             self._advance(tp)
         else:
             produced.add_done_callback(lambda future: self._produced(tp, item, future))
         if self._is_full():
             self._room.clear()
             await self._room.wait()
+
+    def release(self, tp: Hashable, below: int) -> None:
+        """Let go of the held records of a partition below that offset."""
+        for item in self._queues.get(tp, ()):
+            if item.offset >= below:
+                break
+            item.done = item.done or item.held
+        if tp in self._queues:
+            self._advance(tp)
 
     def discard(self) -> int:
         """Forget all that is in flight; returns how much that was."""
@@ -128,6 +144,8 @@ class Acknowledger:
             self._bytes -= item.size
             self._acked[tp] = item.offset + 1
             item.ack()
+            if item.appended_s:
+                telemetry.done(item.appended_s)
         # Half empty before the next record is taken: one wake-up for many records.
         if self._count <= self.limit // 2 and self._bytes <= self.limit_bytes // 2:
             self._room.set()

@@ -13,6 +13,7 @@ import faust
 import faust.streams
 from faust.types.auth import SASLMechanism
 
+from overt_processors import telemetry
 from overt_processors.acknowledge import EXIT_REDELIVER, die
 from overt_processors.apps import App
 from overt_processors.gate import Gate
@@ -90,6 +91,7 @@ def attach(app: "faust.App", row: App, processor: Processor, gate: Gate) -> None
     async def agent(records: Any) -> None:
         try:
             async for event in records.noack().events():
+                telemetry.taken(len(event.message.value or b""))
                 if gate.is_open or await gate.passes():
                     await processor.handle(event)
         except (asyncio.CancelledError, GeneratorExit):

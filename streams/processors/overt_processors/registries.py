@@ -180,4 +180,6 @@ def _read(message: Any) -> list[News]:
     except Malformed as exc:
         telemetry.registry_refused(message.topic(), exc.reason)
         return []
-    return [News(signed=signed, append_ms=message.timestamp()[1])]
+    append_ms = message.timestamp()[1]
+    telemetry.registry_record(append_ms)
+    return [News(signed=signed, append_ms=append_ms)]

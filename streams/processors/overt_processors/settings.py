@@ -13,6 +13,8 @@ url = "https://host:port"    # this and the rest for refine alone: where its key
 ca = "ca.pem"
 cert = "cert.pem"
 key = "key.pem"
+[metrics]
+listen = "127.0.0.1:0"       # for Prometheus; port 0: any, told in <state_dir>/metrics; "": none
 [refine]                     # [feed], [session]: one for each app, may be left out
 commit_interval_s = 1.0
 ```
@@ -94,6 +96,15 @@ class Authority(BaseModel):
         return raw
 
 
+class Metrics(BaseModel):
+    """Where Prometheus may ask."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # Loopback: what is shown names nobody, and still says when people work.
+    listen: str = Field(default="127.0.0.1:0", pattern=r"^(|(\[[0-9a-f:]+\]|[^\s:]+):\d{1,5})$")
+
+
 class Pace(BaseModel):
     """How a Faust worker runs; the defaults are those that were measured."""
 
@@ -130,6 +141,7 @@ class Settings(BaseSettings):
     state_dir: Path
     kafka: Kafka
     authority: Authority
+    metrics: Metrics = Metrics()
     refine: Pace = Pace()
     feed: Pace = Pace()
     session: Session = Session()

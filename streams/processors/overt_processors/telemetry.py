@@ -6,16 +6,21 @@ bounded lists. What libraries log is passed on shortened, without tracebacks and
 
 import logging
 import sys
+import time
 from collections import Counter
 from collections.abc import Mapping
 
 import structlog
+
+from overt_processors.latency import Histogram
 
 _REPEAT_S = 300.0  # between two lines of a library from the same place
 _LINE_LIMIT = 300  # of a library's message; some of theirs print whole records
 _LIBRARIES = ("faust", "aiokafka", "mode", "asyncio", "httpx", "httpcore")
 _log = structlog.get_logger()
 counts: Counter[tuple[str, str]] = Counter()
+latency = Histogram()
+_newest_ms = 0  # append time of the newest registry record
 
 
 def configure(service: str) -> None:
@@ -82,6 +87,33 @@ def dead_letter(topic: str, partition: int, offset: int, reason: str) -> None:
 def flagged(flags: tuple[str, ...]) -> None:
     for flag in flags:
         counts[("flag", flag)] += 1
+
+
+def thinned(rule: str, count: int) -> None:
+    counts[("thinned", rule)] += count
+
+
+def taken(size: int) -> None:
+    counts[("in", "records")] += 1
+    counts[("in", "bytes")] += size
+
+
+def produced(size: int) -> None:
+    counts[("out", "records")] += 1
+    counts[("out", "bytes")] += size
+
+
+def done(appended_s: float) -> None:
+    latency.observe(time.time() - appended_s)
+
+
+def registry_record(append_ms: int) -> None:
+    global _newest_ms  # noqa: PLW0603 (one process, one board of counts)
+    _newest_ms = max(_newest_ms, append_ms)
+
+
+def newest_registry_ms() -> int:
+    return _newest_ms
 
 
 def registry_refused(topic: str, reason: str) -> None:

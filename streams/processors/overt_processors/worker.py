@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvloop
 
-from overt_processors import telemetry
+from overt_processors import metrics, telemetry
 from overt_processors.acknowledge import EXIT_REDELIVER, Acknowledger, die
 from overt_processors.app import attach, create_app
 from overt_processors.apps import TABLE, App
@@ -92,18 +92,21 @@ def run(settings: Settings, row: App, instance: str) -> int:
         ))  # fmt: skip
         gate = Gate(opened=lambda: settings.ready.touch(mode=0o600))
         attach(app, row, processor, gate)
-        _wire(app, processor, gate)
-        code: int = loop.run_until_complete(
-            _serve(app, processor, gate, settings, pace.commit_interval_s)
-        )
+        board = metrics.Board(app=row.name, in_flight=lambda: processor.acknowledger.in_flight)
+        _wire(app, processor, gate, board)
+        with metrics.serve(settings.metrics.listen, settings.state_dir / "metrics", board):
+            code: int = loop.run_until_complete(
+                _serve(app, processor, gate, board, settings, pace.commit_interval_s)
+            )
         return code
 
 
-def _wire(app: "faust.App", processor: Processor, gate: Gate) -> None:  # type: ignore[name-defined] # noqa: F821
+def _wire(app: "faust.App", processor: Processor, gate: Gate, board: metrics.Board) -> None:  # type: ignore[name-defined] # noqa: F821
     """Connect the signals of the group's life."""
 
     async def revoked(_app: object, revoked: set[object], **_more: object) -> None:
         gate.shut()
+        board.partitions = {}
         processor.revoke(_numbers(revoked))
 
     async def assigned(_app: object, assigned: set[object], **_more: object) -> None:
@@ -123,6 +126,7 @@ async def _serve(
     app: "faust.App",  # type: ignore[name-defined] # noqa: F821
     processor: Processor,
     gate: Gate,
+    board: metrics.Board,
     settings: Settings,
     interval_s: float,
 ) -> int:
@@ -132,7 +136,7 @@ async def _serve(
     telemetry.quiet_libraries()
     await app.start()
     telemetry.quiet_libraries()
-    watching = loop.create_task(_watch(app, processor, interval_s))
+    watching = loop.create_task(_watch(app, processor, board, interval_s))
     ticking = loop.create_task(_tick(processor, gate))
     stopping = loop.create_task(stop.wait())
     crashed = loop.create_task(app.wait_until_stopped())
@@ -172,7 +176,12 @@ async def _leave(app: "faust.App") -> None:  # type: ignore[name-defined] # noqa
     await app.stop()
 
 
-async def _watch(app: "faust.App", processor: Processor, interval_s: float) -> None:  # type: ignore[name-defined] # noqa: F821
+async def _watch(
+    app: "faust.App",  # type: ignore[name-defined] # noqa: F821
+    processor: Processor,
+    board: metrics.Board,
+    interval_s: float,
+) -> None:
     """End the process when commits stand still; count aloud now and then."""
     watch, told_s = Watch(interval_s=interval_s), time.monotonic()
     settled_s = told_s
@@ -186,6 +195,10 @@ async def _watch(app: "faust.App", processor: Processor, interval_s: float) -> N
             continue
         settled_s = now_s
         committed = dict(app.consumer._committed_offset)
+        own = app.consumer.assignment()
+        board.look(
+            {tp.partition: (committed.get(tp), app.consumer.highwater(tp)) for tp in own}, now_s
+        )
         watch, late = watch.step(processor.acknowledger.processed(), committed, now_s)
         if late is not None:
             die(EXIT_JUMPED, "commits_stand_still", partition=late.partition)  # type: ignore[attr-defined]

@@ -66,9 +66,12 @@ class Refiner:
         # What gives a dead letter and a mark is acknowledged once both stand.
         future = asyncio.gather(*futures) if len(futures) > 1 else next(iter(futures), None)
         size = len(raw.value or b"")
-        await self.acknowledger.add(tp, raw.offset, event.ack, size, generation, future)
+        await self.acknowledger.add(
+            tp, raw.offset, event.ack, size, generation, future, message.timestamp
+        )
 
     async def _send(self, topic: str, key: bytes, value: bytes, partition: int) -> Any:
+        telemetry.produced(len(value))
         # The aiokafka producer itself: Faust's own send costs as much as the whole of refine.
         return await self.app.producer._producer.send(
             topic, value=value, key=key, partition=partition
@@ -129,6 +132,8 @@ def _report(outcome: Outcome, raw: Raw) -> tuple[Produced, ...]:
         case Sealed():
             telemetry.outcome("part")
             telemetry.flagged(outcome.flags)
+            for gap in outcome.thinned:
+                telemetry.thinned(gap.reason, gap.count)
             return (_on_part(outcome.part, raw),)
         case Marked():
             telemetry.outcome("marker", outcome.kind)
