@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from overt_processors.core import activity
 from overt_processors.core.thinning import frames
 from overt_processors.core.thinning.rules import thin
 from overt_schemas.columns import frame_hash
@@ -114,7 +115,7 @@ def test_of_a_second_in_which_nothing_is_done_the_first_and_the_last_frame_stay(
     pen = Pen()
     batch = batch_of(pen.key(), *(pen.delta([dot()]) for _ in range(8)))
 
-    out = thin(batch, (), POLICY)
+    out = thin(batch, activity.read(batch), POLICY)
 
     assert isinstance(out, FrameBatch)
     assert numbers(out) == [1, 9]
@@ -201,7 +202,9 @@ def test_a_batch_with_violations_or_of_more_frames_than_a_second_has_stays_whole
     batch = batch_of(pen.key(), *(pen.delta([dot()], step_ms=1) for _ in range(300)))
 
     assert frames.thin(batch, POLICY) is batch
-    assert thin(replace(batch, frames=batch.frames[:9]), ("frame_order",), POLICY).gaps == ()
+    less = replace(batch, frames=batch.frames[:9])
+    odd = replace(activity.read(less), flags=("frame_order",))
+    assert thin(less, odd, POLICY) is less
 
 
 # --- what is carried -----------------------------------------------------------------------

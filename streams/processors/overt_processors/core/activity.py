@@ -8,6 +8,7 @@ matter (``Malformed``) and becomes a dead letter.
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from overt_processors.core.opening import in_range
 from overt_schemas import columns
@@ -36,10 +37,17 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What the rule found: when, and which violations (sorted)."""
+    """What the rule found: when, and which violations (sorted).
 
-    span: Span | None  # None: a frame batch in which nothing happened has no time of its own
+    Attributes:
+        span: None for a frame batch in which nothing happened: it has no time of its own.
+        events, seqs: views on an input batch, so that nobody reads its columns again.
+    """
+
+    span: Span | None
     flags: tuple[str, ...]
+    events: columns.Columns | None = None
+    seqs: npt.NDArray[np.int64] | None = None
 
 
 def read(batch: InputBatch | FrameBatch) -> Reading:
@@ -51,17 +59,20 @@ def read(batch: InputBatch | FrameBatch) -> Reading:
     flags = _common(batch)
     match batch:
         case InputBatch():
-            span: Span | None = _input(batch, flags)
+            events, seqs = columns.read(batch), columns.seqs(batch)
+            span = _input(batch, events, seqs, flags)
+            return Reading(span=span, flags=tuple(sorted(flags)), events=events, seqs=seqs)
         case FrameBatch():
-            span = _frames(batch, flags)
-    return Reading(span=span, flags=tuple(sorted(flags)))
+            return Reading(span=_frames(batch, flags), flags=tuple(sorted(flags)))
 
 
-def _input(batch: InputBatch, flags: set[str]) -> Span:
-    events, start = columns.read(batch), in_range(batch.start_us)
+def _input(
+    batch: InputBatch, events: columns.Columns, seqs: npt.NDArray[np.int64], flags: set[str]
+) -> Span:
+    start = in_range(batch.start_us)
     if not len(events):
         return Span(first_us=start, last_us=start)
-    dt, seqs = events.dt.astype(np.int64), columns.seqs(batch)
+    dt = events.dt.astype(np.int64)
     first, last = int(dt.min()), int(dt.max())
     if (dt[1:] < dt[:-1]).any() or start + first < batch.prev_event_us:
         flags.add(EVENT_ORDER)

@@ -107,15 +107,17 @@ def _batch(
             raise
         first_us = reading.span.first_us if reading.span else period.header.started_us
         return _withheld(keys, content, exc.reason, first_us // 1000, now)
-    thinned = _thinned(content, registries.policies[period.header.policy])
+    thinned = _thinned(content, reading, registries.policies[period.header.policy])
     part = sealing.part_of(memory.segments, thinned, admitted, keys.signer, now.boot_ns)
     gaps = thinned.batch.gaps[len(batch.gaps) :]
     return Sealed(part=part, flags=reading.flags, thinned=gaps)
 
 
-def _thinned(content: sealing.Content, policy: Policy) -> sealing.Content:
+def _thinned(
+    content: sealing.Content, reading: activity.Reading, policy: Policy
+) -> sealing.Content:
     """Return what the policy keeps; the opened plaintext as it is, where that is all of it."""
-    batch = thin(content.batch, content.flags, policy)
+    batch = thin(content.batch, reading, policy)
     if batch is content.batch:
         return content
     padded = padding.pack(codec.pack(batch))

@@ -38,18 +38,22 @@ class _Verdict:
     drag: Mask
 
 
-def thin(batch: InputBatch, tolerance_px: int) -> InputBatch:
+def thin(
+    batch: InputBatch, tolerance_px: int, events: Columns | None = None, seqs: Seqs | None = None
+) -> InputBatch:
     """Return the batch without the moves that say nothing; the same object when all of them do.
 
-    The batch must hold the activity rule: times do not go back, seqs rise. ``tolerance_px`` of 0
-    thins nothing. The seqs of what stays are exact, what went is counted in gaps.
+    The batch must hold the activity rule: times do not go back, seqs rise. The seqs of what stays
+    are exact, what went is counted in gaps. A tolerance of 0 thins nothing; ``events`` and ``seqs``
+    are the batch's columns, if somebody has read them.
 
     Raises:
         Malformed: columns that do not fit each other.
     """
     if tolerance_px <= 0 or len(batch.kind) > EVENTS_LIMIT or _THREE not in batch.kind:
         return batch
-    events, seqs = columns.read(batch), columns.seqs(batch)
+    events = columns.read(batch) if events is None else events
+    seqs = columns.seqs(batch) if seqs is None else seqs
     verdict = _judge(events, seqs, tolerance_px)
     if verdict is None:
         return batch
