@@ -9,7 +9,7 @@ What was thinned once is not thinned further: its runs are the same, because onl
 have a rest between them, and a drag's path keeps the points it needs.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -64,10 +64,9 @@ def thin(
         *_gap(THINNED_HOVER, t_us[~keep & ~drag]),
         *_gap(THINNED_DRAG, t_us[~keep & drag]),
     )
-    left = {f.name: getattr(events, f.name)[keep].tobytes() for f in fields(Columns)}
-    return replace(
-        batch, seq=offsets.astype("<u4").tobytes(), gaps=(*batch.gaps, *gaps), **left
-    )  # fmt: skip
+    stay = np.flatnonzero(keep)
+    left = {name: getattr(events, name).take(stay).tobytes() for name in Columns.__slots__}
+    return replace(batch, seq=offsets.astype("<u4").tobytes(), gaps=(*batch.gaps, *gaps), **left)
 
 
 def _judge(events: Columns, seqs: Seqs, tolerance_px: int) -> _Verdict | None:
@@ -94,7 +93,8 @@ def _path(events: Columns, drag: Mask, joined: Mask, tolerance_px: int) -> Mask:
     begins, ends = drag.copy(), drag.copy()
     begins[1:] &= ~joined
     ends[:-1] &= ~joined
-    points = np.stack((events.x, events.y), axis=1).astype(np.float64)
+    points = events.x.astype(np.complex128)
+    points.imag = events.y
     return simplify(points, np.flatnonzero(begins), np.flatnonzero(ends), float(tolerance_px))
 
 
