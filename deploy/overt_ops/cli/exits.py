@@ -14,6 +14,10 @@ _BY_REASON = {
     "unknown_service": EXIT_USAGE,
     "not_ready": EXIT_TIMED_OUT,
     "still_stopping": EXIT_TIMED_OUT,
+    "timed_out": EXIT_TIMED_OUT,
+    "usage": EXIT_USAGE,
+    "place": EXIT_USAGE,
+    "not_authorised": EXIT_NOT_AUTHORISED,
 }
 
 

@@ -1,0 +1,220 @@
+"""The topic of dead letters, read without a group; and the way back. SHELL.
+
+Reading takes no part in anything: partitions are assigned, nothing is committed, and whoever may
+read the topic can look.
+
+A redrive writes twice: the record, as it came, then the verdict. A crash between the two leaves the
+letter undecided, and the next redrive writes the record once more: harmless, since refine gives the
+same batch of the same bytes, and index and readers keep the set of batches. So a verdict is never
+ahead of what it says.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+
+from overt_ops.dlq.letters import DISCARDED, REDRIVEN, Book, Entry, Place
+from overt_ops.pipeline.doors import Door
+from overt_ops.topology.patience import patiently, translated
+from overt_schemas import client, codec
+from overt_schemas.errors import Malformed, OvertError, Permanent, Transient
+from overt_schemas.records import DeadLetter, Verdict
+from overt_schemas.topics import CATALOGUE, DEADLETTER, FRAME, INPUT, PART
+
+# A letter names where it came from; it goes nowhere else, whatever it says.
+SOURCES = frozenset({INPUT, FRAME, PART})
+_LARGEST = 1_114_112  # librdkafka refuses by its own limit; here the broker's shall count
+_TIMEOUT_S = 20.0
+_QUIET_S = 15.0  # without a record and short of the end: the brokers are away
+_RECORDS: tuple[type[DeadLetter | Verdict], ...] = (DeadLetter, Verdict)
+_PARTITIONS = range(CATALOGUE[DEADLETTER].partitions)
+# No group takes part, but librdkafka looks for its coordinator all the same.
+_NO_MATTER = (KafkaError._PARTITION_EOF, KafkaError.GROUP_AUTHORIZATION_FAILED)
+
+
+class Letters:
+    """Reads overt.deadletter.v1. A context manager."""
+
+    def __init__(self, door: Door) -> None:
+        config = client.registry_reader(door.connection, "dlq")
+        self._consumer = Consumer({**config, "fetch.wait.max.ms": 100})
+
+    def __enter__(self) -> "Letters":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def book(self, since_ms: int = 0, told: Callable[[int, int], object] | None = None) -> Book:
+        """Return all letters appended since, and the verdicts on them.
+
+        ``told`` hears how many records of how many were read.
+
+        Raises:
+            Permanent: the brokers refuse.
+            Transient: they do not answer.
+        """
+        book = Book()
+        starts, ends = self._starts(since_ms), self._ends()
+        wanted = {p: end for p, end in ends.items() if starts[p] < end}
+        total = sum(end - starts[p] for p, end in wanted.items())
+        read = self._read({p: starts[p] for p in wanted}, wanted)
+        for count, message in enumerate(read, 1):
+            if told is not None:
+                told(count, total)
+            with contextlib.suppress(Malformed):  # nothing of ours; retention takes it
+                record: DeadLetter | Verdict
+                record = codec.decode(message.value() or b"", *_RECORDS)
+                place = Place(partition=message.partition(), offset=message.offset())
+                book.take(place, message.timestamp()[1], record)
+        return book
+
+    def letter(self, place: Place) -> DeadLetter:
+        """Return one letter, whole.
+
+        Raises:
+            Permanent: there is none at that place.
+        """
+        for message in self._read({place.partition: place.offset}, {place.partition: place.offset}):
+            # Outside the log's range librdkafka begins at its start.
+            if message.offset() == place.offset:
+                with contextlib.suppress(Malformed):
+                    return codec.decode(message.value() or b"", DeadLetter)
+        raise _nothing_at(place)
+
+    def _read(self, starts: dict[int, int], ends: dict[int, int]) -> Iterator[Any]:
+        """Yield the records from ``starts`` up to ``ends``; up to the first behind, for one."""
+        if any(p not in _PARTITIONS for p in starts):
+            raise _nothing_at(Place(partition=next(iter(starts)), offset=0))
+        self._consumer.assign([TopicPartition(DEADLETTER, p, at) for p, at in starts.items()])
+        open_ends = dict(ends)
+        many = 500 if starts != ends else 1  # `consume` waits until it has as many, or for so long
+        heard_s = time.monotonic()
+        while open_ends:
+            messages = self._consumer.consume(many, 0.2)
+            if messages:
+                heard_s = time.monotonic()
+            elif time.monotonic() - heard_s > _QUIET_S:
+                raise Transient("the brokers do not answer: try again", reason="brokers_down")
+            for message in messages:
+                partition, error = message.partition(), message.error()
+                if error is not None:
+                    if error.code() == KafkaError._PARTITION_EOF:
+                        open_ends.pop(partition, None)
+                    elif error.code() not in _NO_MATTER and not error.retriable():
+                        raise translated(KafkaException(error))
+                    continue
+                end = open_ends.get(partition)
+                if end is None:
+                    continue
+                if message.offset() >= end - 1:
+                    del open_ends[partition]
+                yield message
+
+    def _starts(self, since_ms: int) -> dict[int, int]:
+        spec = since_ms if since_ms > 0 else OFFSET_BEGINNING
+        return self._offsets(spec)
+
+    def _ends(self) -> dict[int, int]:
+        return self._offsets(OFFSET_END)
+
+    def _offsets(self, spec: int) -> dict[int, int]:
+        asked = [TopicPartition(DEADLETTER, p, spec) for p in _PARTITIONS]
+        if spec in (OFFSET_BEGINNING, OFFSET_END):
+            return {
+                p: patiently(
+                    lambda p=p: self._consumer.get_watermark_offsets(  # type: ignore[misc]
+                        TopicPartition(DEADLETTER, p), timeout=_TIMEOUT_S
+                    )
+                )[spec == OFFSET_END]
+                for p in _PARTITIONS
+            }
+        found = patiently(lambda: self._consumer.offsets_for_times(asked, timeout=_TIMEOUT_S))
+        ends = self._ends()
+        return {tp.partition: tp.offset if tp.offset >= 0 else ends[tp.partition] for tp in found}
+
+
+def _nothing_at(place: Place) -> Permanent:
+    return Permanent(
+        f"no dead letter at {place}: `stream-ops dlq list` shows those there are", reason="place"
+    )
+
+
+@dataclass(slots=True)
+class Way:
+    """The way back: writes as the principal that may."""
+
+    door: Door
+    now_ms: Callable[[], int]
+    _producer: Producer | None = None
+
+    def redrive(self, letters: Letters, entries: Iterable[Entry]) -> Iterator[tuple[Entry, str]]:
+        """Write each letter's record to where it came from; yields each with where it stands now.
+
+        Raises:
+            Permanent, Transient: the brokers refuse, or are away; what was yielded is done.
+        """
+        for entry in entries:
+            letter = letters.letter(entry.place)
+            at = self._write(letter.topic, letter.partition, letter.key, letter.value)
+            self._decide(entry, REDRIVEN, letter.topic, at)
+            yield entry, f"{letter.topic} {letter.partition}:{at}"
+
+    def discard(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, str]]:
+        """Write that each letter is not to come back; its bytes go by retention."""
+        for entry in entries:
+            self._decide(entry, DISCARDED, "", -1)
+            yield entry, ""
+
+    def _decide(self, entry: Entry, verdict: str, topic: str, to_offset: int) -> None:
+        record = Verdict(
+            partition=entry.place.partition, offset=entry.place.offset, verdict=verdict,
+            actor=self.door.username, at_ms=self.now_ms(), topic=topic, to_offset=to_offset,
+        )  # fmt: skip
+        # Beside the letter, in its partition: whoever reads that to its end knows.
+        source = entry.topic.encode()
+        self._write(DEADLETTER, entry.place.partition, source, codec.encode(record))
+
+    def _write(self, topic: str, partition: int, key: bytes, value: bytes) -> int:
+        """Return the offset a record got, once all replicas have it."""
+        told: list[tuple[KafkaError | None, int]] = []
+
+        def delivered(error: KafkaError | None, message: Any) -> None:
+            told.append((error, -1 if error else message.offset()))
+
+        try:
+            if self._producer is None:
+                config = client.producer(self.door.connection)
+                own = {"message.max.bytes": _LARGEST, "message.timeout.ms": int(_TIMEOUT_S * 1000)}
+                self._producer = Producer({**config, **own})
+            self._producer.produce(topic, value, key, partition=partition, on_delivery=delivered)
+            self._producer.flush(_TIMEOUT_S + 5)
+        except KafkaException as exc:
+            raise _of(exc) from exc
+        if not told:
+            raise Transient("the brokers do not answer: try again", reason="brokers_down")
+        error, offset = told[0]
+        if error is not None:
+            raise _of(KafkaException(error))
+        return int(offset)
+
+
+def _of(exc: KafkaException) -> OvertError:
+    if exc.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        return Permanent(
+            "this user may not write there: come in as `redrive`, and apply the topology",
+            reason="not_authorised",
+        )
+    return translated(exc)
