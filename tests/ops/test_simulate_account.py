@@ -100,4 +100,4 @@ def test_the_spools_and_the_readers_sums_are_laid_side_by_side_by_device() -> No
     assert members([told], {"dev-000": "aa"}) == (ONE,)
     (read,) = found({"aa": boots}).values()
     assert read == dataclasses.replace(CLOSED.found["aa"], thinned=1)
-    assert CLOSED.as_json()["each"] == {"dev-000": {"spooled": 7, "read": 7}}
+    assert CLOSED.as_json()["each"] == {"dev-000": {"spooled": 7, "read": 7, "thinned": 0}}

@@ -87,8 +87,12 @@ class Account:
         for name in ("spooled", "found"):
             del sums[name]
         each = {
-            one.home: {"spooled": one.events, "read": self.of(one).events} for one in self.spooled
-        }
+            one.home: {
+                "spooled": one.events, "read": self.of(one).events,
+                "thinned": self.of(one).thinned,
+            }
+            for one in self.spooled
+        }  # fmt: skip
         ahead = {"devices": len(self.spooled), "offered": sums.pop("offered"),
                  "captured": sums.pop("captured"), "spooled": self.events_spooled}  # fmt: skip
         return {**ahead, **sums, "each": each}
