@@ -1,7 +1,7 @@
 """Asking the brokers how the groups stand. SHELL; changes nothing, joins nothing."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -12,6 +12,7 @@ from overt_ops.topology.patience import TIMEOUT_S, patiently, results, translate
 from overt_schemas import client
 from overt_schemas.errors import OvertError, Permanent
 
+T = TypeVar("T")
 _REFUSED = (
     KafkaError.GROUP_AUTHORIZATION_FAILED,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -55,7 +56,7 @@ class Look:
         consumer = Consumer(client.consumer(self._connection, stage.name))
         asked = [TopicPartition(stage.topic, p) for p in stage.partitions]
         try:
-            found = _asked(lambda: consumer.committed(asked, timeout=TIMEOUT_S))
+            found = refused(lambda: consumer.committed(asked, timeout=TIMEOUT_S))
         finally:
             consumer.close()
         for tp in found:
@@ -65,7 +66,7 @@ class Look:
 
     def members(self, stage: Stage) -> Members:
         """Return who is in the stage's group."""
-        (group,) = _asked(lambda: results(
+        (group,) = refused(lambda: results(
             lambda: self._admin.describe_consumer_groups([stage.name]).values()
         ))  # fmt: skip
         held = {
@@ -80,13 +81,14 @@ class Look:
     def _offsets(self, places: list[tuple[str, int]], spec: Any) -> dict[tuple[str, int], int]:
         wanted = {TopicPartition(topic, p): spec for topic, p in places}
         level = IsolationLevel.READ_UNCOMMITTED
-        found = _asked(lambda: results(
+        found = refused(lambda: results(
             lambda: self._admin.list_offsets(wanted, isolation_level=level).values()
         ))  # fmt: skip
         return {place: result.offset for place, result in zip(places, found, strict=True)}
 
 
-def _asked(call: Any) -> Any:
+def refused(call: Callable[[], T]) -> T:
+    """Return what ``call`` returns; a refusal becomes a line that says whom to come in as."""
     try:
         return patiently(call)
     except KafkaException as exc:
@@ -101,7 +103,8 @@ def _asked(call: Any) -> Any:
 def _of(exc: KafkaException) -> OvertError:
     if exc.args[0].code() in _REFUSED:
         return Permanent(
-            "the brokers refuse this user: come in as `operator`, and apply the topology",
+            "the brokers refuse this user: come in as `operator` (to look) or "
+            "`redrive` (to write), and apply the topology",
             reason="not_authorised",
         )
     return translated(exc)
