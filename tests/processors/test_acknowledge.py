@@ -161,3 +161,25 @@ def test_a_revoke_frees_who_waits_for_room() -> None:
         return acknowledger.in_flight
 
     assert asyncio.run(scenario()) == 0
+
+
+def test_what_is_held_waits_for_its_release_and_for_everything_before_it() -> None:
+    acked: list[int] = []
+
+    async def play() -> list[list[int]]:
+        loop, acknowledger = asyncio.get_running_loop(), Acknowledger(fail=give_up)
+        letter: asyncio.Future[None] = loop.create_future()
+        seen = []
+        for offset, produced in ((0, None), (1, letter), (2, None), (3, None)):
+            await acknowledger.add(
+                0, offset, partial(acked.append, offset), 0, 0, produced, held=produced is None
+            )  # fmt: skip
+        acknowledger.release(0, 3)
+        seen.append(list(acked))
+        letter.set_result(None)
+        await asyncio.sleep(0)
+        seen.append(list(acked))
+        acknowledger.release(0, 9)
+        return [*seen, list(acked)]
+
+    assert asyncio.run(play()) == [[0], [0, 1, 2], [0, 1, 2, 3]]

@@ -1,0 +1,1 @@
+"""Sessions as part headers tell of them."""
