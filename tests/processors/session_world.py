@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from overt_processors.core.sessions import fold
+from overt_processors.core.sessions import fold, state
 from overt_processors.core.sessions.reading import Missed, News, Seen
 from overt_schemas.records import Session
 
-RULES = fold.Rules(update_ms=30_000, silent_ms=3_600_000)
+RULES = state.Rules(update_ms=30_000, silent_ms=3_600_000)
 DEVICE, BOOT = bytes(16), bytes(range(16))
 
 
@@ -34,7 +34,7 @@ class Log:
     committed: int = 0
 
     def newest(self) -> dict[bytes, Session]:
-        return fold.newest(self.records)
+        return state.newest(self.records)
 
 
 @dataclass
@@ -42,15 +42,15 @@ class Worker:
     """A session app on that log, as the shell drives the core. It dies by being forgotten."""
 
     log: Log
-    rules: fold.Rules = RULES
-    memory: fold.Memory = field(init=False)
+    rules: state.Rules = RULES
+    memory: state.Memory = field(init=False)
     at: int = field(init=False)
     held: list[int] = field(default_factory=list)
     acked: int = 0
     outbox: list[Session] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.memory = fold.restore(self.rules, self.log.newest().values())
+        self.memory = state.restore(self.rules, self.log.newest().values())
         self.at = self.acked = self.log.committed
 
     @property

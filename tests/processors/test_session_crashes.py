@@ -15,7 +15,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from overt_processors.core.sessions import fold
+from overt_processors.core.sessions import state
 from overt_processors.core.sessions.reading import Ended, Expired, News
 from tests.processors.session_world import (
     DEVICE,
@@ -171,7 +171,7 @@ class SessionCrashes(RuleBasedStateMachine):
     def a_session_is_closed_once(self) -> None:
         """In the order of what they count, records never go from closed back to open."""
         told: dict[object, str] = {}
-        for record in sorted(self.log.records, key=fold.reach):
+        for record in sorted(self.log.records, key=state.reach):
             before = told.get(_name(record), "")
             assert not (before in CLOSED and record.state == "open")
             assert not (before == "complete" and record.state != "complete")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from overt_processors.core.sessions import fold
+from overt_processors.core.sessions import fold, state
 from overt_processors.core.sessions.reading import Ended, Expired, News
 from overt_schemas.records import Run, Session
 from tests.processors.session_world import (
@@ -118,8 +118,8 @@ def test_a_final_batch_that_was_dropped_on_purpose_is_seen_by_the_next_first() -
 
 def test_a_mark_outside_of_every_session_belongs_to_none() -> None:
     effects = [
-        fold.step(fold.Memory(rules=RULES), missed(0), 0, 0),
-        fold.step(fold.Memory(rules=RULES), Expired(), 0, 0),
+        fold.step(state.Memory(rules=RULES), missed(0), 0, 0),
+        fold.step(state.Memory(rules=RULES), Expired(), 0, 0),
     ]
     sessions = folded([missed(0), *whole(0, 1), missed(4), missed(9)])
 
@@ -166,7 +166,7 @@ def test_who_is_behind_does_not_take_lag_for_silence() -> None:
 
 
 def test_closed_sessions_are_forgotten_when_nothing_of_them_can_repeat() -> None:
-    memory = fold.Memory(rules=RULES)
+    memory = state.Memory(rules=RULES)
     for offset, item in enumerate([*whole(), seen(3, 0, 1, "f"), END]):
         fold.step(memory, item, offset, 0)
     fold.due(memory, 0)
@@ -223,7 +223,7 @@ def test_a_record_of_a_worker_that_lost_its_partition_does_not_undo_a_newer_one(
 
 def test_what_is_read_again_after_a_restart_changes_nothing_that_a_record_tells() -> None:
     """The mark lay in no session when it came; now it would."""
-    news = [seen(0, 0, 0, "f"), missed(2), seen(3)]
+    news: list[News] = [seen(0, 0, 0, "f"), missed(2), seen(3)]
     log = Log(parts=[(i, item) for i, item in enumerate(news)])
     Worker(log).drain(0)
     log.committed = 0

@@ -1,5 +1,6 @@
 """`overt-processors`: run one of the apps, or decide where its group starts."""
 
+import json
 import shlex
 import sys
 import time
@@ -19,6 +20,7 @@ from overt_processors.settings import Settings, load
 from overt_processors.supervisor import Instance, Supervisor, worker_command
 from overt_schemas.errors import (
     EXIT_FAILURE,
+    EXIT_FINDING,
     EXIT_NOT_AUTHORISED,
     EXIT_PARTIAL,
     EXIT_USAGE,
@@ -28,6 +30,8 @@ from overt_schemas.errors import (
 from overt_schemas.signing import SigningKey
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+sessions = typer.Typer(no_args_is_help=True, help="Session records as a whole.")
+app.add_typer(sessions, name="sessions")
 _CODES = {
     "settings": EXIT_USAGE,
     "root_key": EXIT_USAGE,
@@ -44,6 +48,13 @@ class StreamName(StrEnum):
 
 
 AppName = StrEnum("AppName", {name.upper().replace("-", "_"): name for name in TABLE})  # type: ignore[misc]
+
+
+class Output(StrEnum):
+    """How a result is told."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 class Start(StrEnum):
@@ -93,6 +104,62 @@ def start_at(
     if missing:
         group.commit(missing)
     typer.echo(f"{len(missing)} of {len(wanted)} partitions start at {start.value}")
+
+
+@sessions.command()
+def rebuild(
+    config: ConfigOption,
+    check_only: Annotated[bool, typer.Option("--check", help="Report, write nothing.")] = False,
+    output: Annotated[Output, typer.Option("-o", "--output", help="text or json.")] = Output.TEXT,
+) -> None:
+    """Make session records anew from all parts; write those that differ."""
+    telemetry.configure("sessions-rebuild")
+    settings = load(config)
+    result = _rebuild(settings, check_only=check_only)
+    if output is Output.JSON:
+        typer.echo(json.dumps(result))
+    else:
+        typer.echo(", ".join(f"{number} {name}" for name, number in result.items()))
+    if check_only and result["differing"]:
+        raise typer.Exit(EXIT_FINDING)
+
+
+def _rebuild(settings: Settings, *, check_only: bool) -> dict[str, int]:
+    """Compare, write what differs unless ``check_only``; returns the figures."""
+    from overt_processors.agents.session import rules_of
+    from overt_processors.rebuild import Rebuild, compare
+    from overt_processors.registries import RegistryReader
+
+    row, now_ms = TABLE["session"], time.time_ns() // 1_000_000
+    group, rules = _group(settings, row), rules_of(settings.session)
+    if not check_only and group.has_members():
+        raise Permanent(
+            "the session app runs: stop it first, or look with --check", reason="group_in_use"
+        )
+    connection = settings.kafka.connection("sessions-rebuild")
+    root = settings.authority.root()
+    with RegistryReader(connection, root, "sessions-rebuild", row.registries) as reader:
+        reader.wait_ready()
+        keyring = reader.current.keyring
+    work = Rebuild(connection, keyring, rules, lambda line: sys.stderr.write(f"{line}\n"))
+    committed = group.committed()
+    made, recorded = work.make(now_ms), work.recorded()
+    found = {
+        p: compare(made[p], recorded[p], committed.get(p), rules, now_ms) for p in sorted(made)
+    }
+    if not check_only:
+        work.write({p: f.differing for p, f in found.items()})
+    behind = sum(f.behind for f in found.values())
+    differing = sum(len(f.differing) for f in found.values())
+    return {
+        "parts": work.parts,
+        "refused": work.refused,
+        "same": sum(f.same for f in found.values()),
+        "differing": differing - behind,
+        "behind": behind,
+        "beyond": sum(f.beyond for f in found.values()),
+        "written": 0 if check_only else differing,
+    }
 
 
 def _run(row: App, config: Path) -> None:

@@ -13,7 +13,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, To
 
 from overt_processors import telemetry
 from overt_processors.backoff import Backoff
-from overt_processors.core.sessions.fold import newest
+from overt_processors.core.sessions.state import newest
 from overt_schemas import client, codec
 from overt_schemas.errors import Malformed, Permanent, Transient
 from overt_schemas.records import Session

@@ -13,7 +13,7 @@ from typing import Any
 
 from overt_processors import telemetry
 from overt_processors.acknowledge import EXIT_REDELIVER, Acknowledger, die
-from overt_processors.core.sessions import fold
+from overt_processors.core.sessions import fold, state
 from overt_processors.core.sessions.reading import UNSURE, News, read
 from overt_processors.guard import EXIT_JUMPED, Guard
 from overt_processors.processor import Context
@@ -37,11 +37,11 @@ class Sessions:
     name: str
     reader: RegistryReader
     connection: client.Config
-    rules: fold.Rules
+    rules: state.Rules
     clock: Clock
     acknowledger: Acknowledger
     guard: Guard = field(default_factory=Guard)
-    memories: dict[int, fold.Memory] = field(default_factory=dict)
+    memories: dict[int, state.Memory] = field(default_factory=dict)
     tps: dict[int, Any] = field(default_factory=dict)
     # Offsets below which everything was appended when the registries were last read to their end.
     settled: dict[int, int] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class Sessions:
         finally:
             stop.set()
         if generation == self.acknowledger.generation:
-            self.memories = {p: fold.restore(self.rules, found[p]) for p in partitions}
+            self.memories = {p: state.restore(self.rules, found[p]) for p in partitions}
 
     async def tick(self, now_ms: int) -> None:
         """Let time pass where everything was read, and write what is due."""
@@ -111,7 +111,7 @@ class Sessions:
             if tp.partition in self.memories
         ]
 
-    def _reached(self, memory: fold.Memory, tp: Any) -> int | None:
+    def _reached(self, memory: state.Memory, tp: Any) -> int | None:
         """Return the offset behind the last record handled, or that the group committed."""
         committed: int | None = self.app.consumer._committed_offset.get(tp)
         return memory.position if tp.partition in self.tps else committed
@@ -184,9 +184,9 @@ class Sessions:
         )
 
 
-def rules_of(conf: Conf) -> fold.Rules:
+def rules_of(conf: Conf) -> state.Rules:
     """Return the core's rules as the settings have them."""
-    return fold.Rules(
+    return state.Rules(
         update_ms=round(conf.update_s * 1000), silent_ms=round(conf.silent_after_s * 1000)
     )
 

@@ -9,32 +9,20 @@ time (silent). What comes later is still counted, and may yet make a cut or sile
 never opens it again.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import Enum
 
 from overt_processors.core.sessions import runs
-from overt_processors.core.sessions.entry import (
-    COMPLETE,
-    CUT,
-    OPEN,
-    SILENT,
-    Entry,
-    Track,
-    from_record,
-)
+from overt_processors.core.sessions.entry import COMPLETE, CUT, OPEN, SILENT, Entry, Track
 from overt_processors.core.sessions.reading import Ended, Expired, Missed, News, Seen
 from overt_processors.core.sessions.runs import Added
+from overt_processors.core.sessions.state import Memory
 from overt_schemas.feed import key_of
 from overt_schemas.ids import SessionId
 from overt_schemas.records import Session
-from overt_schemas.topics import CATALOGUE, PART
 
 # Closed sessions that are remembered at most, a partition; past it the oldest are let go. 200,000
 # ids are some 30 MB, and a week of 2,000 people in it.
 _DONE_LIMIT, _CLOSED_LIMIT = 200_000, 20_000
-_SETTLE_MS = 60_000
 
 
 class Effect(Enum):
@@ -46,94 +34,6 @@ class Effect(Enum):
     OVER = "runs_overflow"
     BOOT_ENDED = "boot_ended"
     EXPIRED = "raw_expired"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """Times, in milliseconds.
-
-    Attributes:
-        update_ms: between two records of a session of which only counts change.
-        silent_ms: without a batch for so long, a session is over.
-    """
-
-    update_ms: int
-    silent_ms: int
-
-    @property
-    def keep_ms(self) -> int:
-        """How long a closed session is remembered: parts can repeat while their source lives."""
-        return (CATALOGUE[PART].retention_ms or 0) + self.silent_ms
-
-    @property
-    def settle_ms(self) -> int:
-        """How long after an append a record has surely been fetched by whoever is up to date."""
-        return min(_SETTLE_MS, self.silent_ms // 10)
-
-
-@dataclass(slots=True, kw_only=True)
-class Memory:
-    """The sessions of one partition.
-
-    Attributes:
-        position: offset behind the last record stepped over.
-        open: by time of the last batch, as silence comes in that order.
-        closed: cut and silent ones, by time of the last batch.
-        done: complete ones; nothing can change them.
-        finished: complete ones whose record was not handed out yet.
-        boots: open and closed ones of each boot.
-        ended: boots whose end was seen, for sessions that begin (elsewhere) after it.
-        dirty: sessions with a change in no record yet, and the offset of the first such change.
-        writing: those handed out and not confirmed yet.
-    """
-
-    rules: Rules
-    position: int = -1
-    open: OrderedDict[bytes, Entry] = field(default_factory=OrderedDict)
-    closed: OrderedDict[bytes, Entry] = field(default_factory=OrderedDict)
-    done: OrderedDict[bytes, int] = field(default_factory=OrderedDict)
-    finished: dict[bytes, Entry] = field(default_factory=dict)
-    boots: dict[bytes, dict[bytes, Entry]] = field(default_factory=dict)
-    ended: OrderedDict[bytes, int] = field(default_factory=OrderedDict)
-    dirty: dict[bytes, int] = field(default_factory=dict)
-    writing: dict[bytes, int] = field(default_factory=dict)
-
-
-def restore(rules: Rules, records: Iterable[Session]) -> Memory:
-    """Return the memory that goes on from the newest record of each session."""
-    memory = Memory(rules=rules)
-    for record in sorted(records, key=lambda r: r.last_ms):
-        memory.position = max(memory.position, record.next_offset)
-        entry = from_record(record)
-        if entry.state == COMPLETE:
-            memory.done[entry.key] = entry.last_ms
-            continue
-        shelf = memory.open if entry.state == OPEN else memory.closed
-        shelf[entry.key] = entry
-        memory.boots.setdefault(entry.boot_key, {})[entry.key] = entry
-        if entry.state == CUT:
-            memory.ended[entry.boot_key] = entry.last_ms
-    return memory
-
-
-def newest(records: Iterable[Session]) -> dict[bytes, Session]:
-    """Return the record of each session that counts furthest, in time too; else the later one.
-
-    The last one written need not be it: a worker that lost its partitions may still have some in
-    flight.
-    """
-    found: dict[bytes, Session] = {}
-    for record in records:
-        key = key_of(SessionId(device=record.device, boot=record.boot, activity=record.activity))
-        other = found.get(key)
-        if other is None or reach(record) >= reach(other):
-            found[key] = record
-    return found
-
-
-def reach(record: Session) -> tuple[int, bool]:
-    """Return how far a record counts: the parts before an offset, and perhaps the time after."""
-    return record.next_offset, record.state != OPEN
 
 
 def step(memory: Memory, news: News, offset: int, append_ms: int) -> Effect:
@@ -169,7 +69,7 @@ def due(memory: Memory, now_ms: int, *, everything: bool = False) -> tuple[Sessi
     """Return what is to be written now; call ``written`` once all of it stands."""
     records = []
     for key in list(memory.dirty):
-        entry = memory.finished.get(key) or memory.open.get(key) or memory.closed[key]
+        entry = _entry(memory, key)
         if not everything and not entry.is_due(now_ms, memory.rules.update_ms):
             continue
         memory.writing[key] = memory.dirty.pop(key)
@@ -177,6 +77,11 @@ def due(memory: Memory, now_ms: int, *, everything: bool = False) -> tuple[Sessi
         entry.told_ms, entry.told_state = now_ms, entry.state
         records.append(entry.to_record(memory.position))
     return tuple(records)
+
+
+def changed(memory: Memory, key: bytes) -> int:
+    """Return the offset of the record that changed a dirty session last."""
+    return _entry(memory, key).changed
 
 
 def written(memory: Memory) -> None:
@@ -189,6 +94,10 @@ def safe(memory: Memory) -> int:
     # Both in the order in which they were put there, so the first is the lowest.
     waiting = [next(iter(d.values())) for d in (memory.dirty, memory.writing) if d]
     return min(waiting, default=memory.position)
+
+
+def _entry(memory: Memory, key: bytes) -> Entry:
+    return memory.finished.get(key) or memory.open.get(key) or memory.closed[key]
 
 
 def _seen(memory: Memory, seen: Seen, offset: int, now_ms: int) -> Effect:
