@@ -76,6 +76,11 @@ class Account:
         return sum(one.events for one in self.spooled)
 
     @property
+    def thinned(self) -> int:
+        """Events that a processor left out by policy, and counted."""
+        return sum(one.thinned for one in self.found.values())
+
+    @property
     def batches_missing(self) -> int:
         """Batches that were spooled and did not come as content."""
         sent = sum(sum(one.batches.values()) for one in self.spooled)
