@@ -14,7 +14,7 @@ from rich.table import Table
 from overt_ops.cli.doors import door_of
 from overt_ops.devstack import Stack, default_state
 from overt_ops.dlq import spans
-from overt_ops.pipeline.doors import OPERATOR, REDRIVE
+from overt_ops.pipeline.doors import OPERATOR
 from overt_ops.pipeline.stages import STAGES, Stage
 from overt_ops.replay.plan import PLANNED, RUNNING, Plan, Target, make, progress
 from overt_ops.replay.process import Elsewhere, InStack
@@ -39,7 +39,7 @@ State = Annotated[
 ]
 Config = Annotated[
     Path | None,
-    typer.Option("--config", help="Settings with a [kafka] table; then stages are not stopped."),
+    typer.Option("--config", help="The stage's own settings, instead of a stack's."),
 ]
 Output = Annotated[str, typer.Option("-o", "--output", help="table or json")]
 Topic = Annotated[str, typer.Option("--topic", help="overt.input.v1 or overt.frame.v1.")]
@@ -186,7 +186,7 @@ def _path(topic: str, file: Path | None, state: Path | None) -> Path:
 def _group(stage: Stage, state: Path | None, config: Path | None) -> "Group":
     from overt_ops.replay.offsets import Group
 
-    return Group(stage, door_of(state, config, OPERATOR), door_of(state, config, REDRIVE))
+    return Group(stage, door_of(state, config, OPERATOR), door_of(state, config, stage.name))
 
 
 def _offsets(group: "Group", stage: Stage, text: str) -> Mapping[int, int]:

@@ -24,6 +24,7 @@ from overt_ops.topology.files import default_folder
 
 Table = dict[str, Scalar]
 OPERATORS = ("ops", "approver-1", "approver-2")
+CLIENTS = ("operator", "redrive")  # as whom `stream-ops` looks at the brokers, and writes back
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +162,11 @@ class Handouts:
         """Write an operator's settings: the authority's door only."""
         folder = self.identity(certs.Kind.OPERATOR, name)
         return self.write(folder / "settings.toml", {"authority": self.authority(folder)})
+
+    def write_client(self, name: str) -> Path:
+        """Write the settings of somebody who only comes to the brokers."""
+        folder = private_dir(self.layout.principal(name))
+        return self.write(folder / "settings.toml", {"kafka": self.kafka(name)})
 
     def write_connection(self) -> Path:
         """Write the doors of whoever applies the topology."""

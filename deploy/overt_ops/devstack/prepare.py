@@ -12,7 +12,7 @@ from pathlib import Path
 
 from overt_ops.devstack import bao, certs, kafka, preflight, products, seaweed, service
 from overt_ops.devstack.cluster import SIZES, Cluster, nodes, port_names
-from overt_ops.devstack.handouts import OPERATORS, Handouts
+from overt_ops.devstack.handouts import CLIENTS, OPERATORS, Handouts
 from overt_ops.devstack.layout import Layout
 from overt_ops.devstack.progress import Progress
 from overt_ops.devstack.tuning import Tuning
@@ -87,6 +87,8 @@ def hand_out(handouts: Handouts, declared: Topology) -> None:
         handouts.write_subscriber(name)
     for name in OPERATORS:
         handouts.write_operator(name)
+    for name in CLIENTS:
+        handouts.write_client(name)
 
 
 def known_ports(layout: Layout) -> dict[str, int]:

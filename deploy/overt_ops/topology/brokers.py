@@ -51,7 +51,11 @@ from overt_ops.topology.plan import LiveTopic
 # Passwords are 32 random bytes: stretching guards weak ones only, and costs at every connection.
 _ITERATIONS = 8192
 _RESOURCES = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}
-_OPERATIONS = {"read": AclOperation.READ, "write": AclOperation.WRITE}
+_OPERATIONS = {
+    "read": AclOperation.READ,
+    "write": AclOperation.WRITE,
+    "describe": AclOperation.DESCRIBE,
+}
 
 
 class Brokers:

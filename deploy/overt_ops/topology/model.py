@@ -20,6 +20,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 # names would make a person the super user, a device class, or whoever has an unknown certificate.
 _FROM_CERTIFICATES = re.compile(r"broker-\d+|nobody|endpoint\..*")
 _KEEP = re.compile(r"(\d+)(h|d)")
+_LOOKING = frozenset({"describe", "describe_groups"})
 _UNIT_MS = {"h": 3_600_000, "d": 86_400_000}
 # What a topic may set beside the defaults, and Kafka's name for it.
 _OWN = {"largest": "max.message.bytes", "compression": "compression.type"}
@@ -35,10 +36,11 @@ class Resource(Enum):
 
 
 class Operation(Enum):
-    """The two operations the product hands out."""
+    """The operations the product hands out."""
 
     READ = "read"
     WRITE = "write"
+    DESCRIBE = "describe"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -239,11 +241,13 @@ def _access(
 ) -> frozenset[Binding]:
     found = set()
     for entry in entries:
-        _keys("access", entry, {"principals", "read", "write", "groups"})
+        _keys("access", entry, {"principals", "read", "write", "groups", *_LOOKING})
         wanted = [
             (Resource.TOPIC, Operation.READ, entry.get("read", ()), topics),
             (Resource.TOPIC, Operation.WRITE, entry.get("write", ()), topics),
+            (Resource.TOPIC, Operation.DESCRIBE, entry.get("describe", ()), topics),
             (Resource.GROUP, Operation.READ, entry.get("groups", ()), groups),
+            (Resource.GROUP, Operation.DESCRIBE, entry.get("describe_groups", ()), groups),
         ]
         for principal in entry["principals"]:
             _require(principal in principals, f"access of unknown principal {principal!r}")
