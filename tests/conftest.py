@@ -1,17 +1,18 @@
-"""What all tests share: the embedded stack, started once, and the line of what was left out.
+"""What all tests share: the stack, started once, and the lines that say what ran and what did not.
 
-
-``stack`` gives the three servers with the topology applied. ``product`` starts the authority,
-the processors and the sink beside them, for tests of the whole way. A stack that cannot start fails
-the tests that asked for it, with its reason; jars and the AOT cache come from the user's cache.
+``stack`` gives the servers with the topology applied; ``tests/stack/brokers`` chooses its Kafka.
+``product`` starts the authority, the processors and the sink beside them, for tests of the whole
+way. A stack that cannot start fails the tests that asked for it, with its reason; jars and the AOT
+cache come from the user's cache.
 """
 
 from collections.abc import Iterator
 
 import pytest
 
-from overt_ops.devstack import DEMO, Running, Stack
+from overt_ops.devstack import Running
 from tests.left_out import reasons
+from tests.stack import brokers
 
 LEFT_OUT: list[str] = []
 
@@ -28,19 +29,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say it."""
-    for line in LEFT_OUT:
+    for line in [*LEFT_OUT, *brokers.lines()]:
         terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The servers, with subscribers alice and mallory; stopped at the end of the session."""
-    state = tmp_path_factory.mktemp("stack") / "state"
-    running = Stack.up(state, services=(), tuning=DEMO)
-    try:
+    with brokers.stack(tmp_path_factory.mktemp("stack") / "state") as running:
         yield running
-    finally:
-        running.down()
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ import tomli_w
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from overt_ops.devstack import DEMO, Running, Stack
+from overt_ops.devstack import Running
 from overt_schemas import client, codec, hpke
 from overt_schemas.ids import Stream, new_id
 from overt_schemas.records import Device, Person, SealSpan, Signed
@@ -29,6 +29,7 @@ from overt_schemas.testing import ScriptedDevice
 from overt_schemas.topics import BEACON, CATALOGUE, CONTROL, DEVICE, PART, PERSON, RAW
 from tests.processors.twin import TwinAuthority
 from tests.processors.world import START_MS, World
+from tests.stack import brokers
 
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
@@ -239,10 +240,9 @@ class Stand:
 
 
 @contextlib.contextmanager
-def stand(folder: Path) -> Iterator[Stand]:
-    """Bring up brokers and the twin, and take them down again."""
-    running = Stack.up(folder / "stack", services=(), tuning=DEMO)
-    try:
+def stand(folder: Path, count: int | None = None) -> Iterator[Stand]:
+    """Bring up brokers (``count``, else as many as this run has) and the twin, and down again."""
+    with brokers.stack(folder / "stack", count=count) as running:
         layout = running.layout
         root = SigningKey(ROOT, bytes.fromhex(layout.root_key.read_text().strip()))
         world = World(root=root)
@@ -257,5 +257,3 @@ def stand(folder: Path) -> Iterator[Stand]:
                 yield ready
             finally:
                 ready.close()
-    finally:
-        running.down()

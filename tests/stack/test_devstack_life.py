@@ -26,7 +26,6 @@ from overt_schemas.errors import Permanent
 from tests.stack.clients import read, scram
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
-SERVERS = {"kafka", "seaweed", "bao"}
 
 
 def until(condition: Callable[[], bool], patience_s: float = 60) -> bool:
@@ -80,10 +79,10 @@ def test_up_on_a_running_stack_changes_nothing(stack: Running) -> None:
 def test_status_shows_every_process_with_its_memory(stack: Running) -> None:
     rows = {row.name: row for row in stack.status()}
 
-    assert set(rows) >= SERVERS | {"supervisor"}
-    assert {rows[name].state for name in SERVERS} == {"ready"}
+    assert set(rows) >= {*stack.servers, "supervisor"}
+    assert {rows[name].state for name in stack.servers} == {"ready"}
     assert all(row.pss_mb > 5 for row in rows.values())
-    assert rows["kafka"].port == stack.ports["kafka_internal"]
+    assert rows[stack.brokers[0]].port == stack.ports["kafka_internal"]
 
 
 def test_a_killed_server_comes_back(stack: Running) -> None:

@@ -118,8 +118,9 @@ def test_a_broker_that_restarts_costs_time_and_nothing_else(site: Stand) -> None
     devices = [site.enrol() for _ in range(8)]
     with Feed(site, devices):
         worker = ready(site.start())
-        os.kill(site.pid("kafka"), signal.SIGKILL)
-        site.running.wait_ready(["kafka"])
+        broker = site.running.brokers[0]
+        os.kill(site.pid(broker), signal.SIGKILL)
+        site.running.wait_ready([broker])
         sent = devices[0].batches
         until(lambda: devices[0].batches > sent + 20, 60, "fed again")
     drained(site)

@@ -64,7 +64,9 @@ _FLAGS = (
     "--enable-native-access=ALL-UNNAMED",
     "--sun-misc-unsafe-memory-access=allow",  # else Java 25 warns of Kafka's own unmapping
 )
-STOP_S = 25.0
+_STOP_S = 25.0
+# Brokers that all stop at once lose their quorum, and the last would wait for it for minutes.
+_STOP_TOGETHER_S = 8.0
 
 
 class Maker(Protocol):
@@ -111,9 +113,11 @@ class Embedded:
             ]
             for done in formatted:
                 done.result()
-        return tuple(self._service(layout, node, ports) for node in cluster.nodes)
+        return tuple(self._service(layout, cluster, node, ports) for node in cluster.nodes)
 
-    def _service(self, layout: Layout, node: Node, ports: Mapping[str, int]) -> Service:
+    def _service(
+        self, layout: Layout, cluster: Cluster, node: Node, ports: Mapping[str, int]
+    ) -> Service:
         folder = node.folder(layout)
         flags = (f"-XX:AOTCache={self._aot}", "-Xlog:aot*=off") if self._aot.exists() else ()
         return Service(
@@ -123,8 +127,13 @@ class Embedded:
             log=str(layout.log(node.name)),
             stage=0,
             probe=Probe(port=ports[node.port(INTERNAL)]),
-            stop_s=STOP_S,
+            stop_s=stop_s(cluster),
         )
+
+
+def stop_s(cluster: Cluster) -> float:
+    """Return how long a broker may take to stop."""
+    return _STOP_S if cluster.brokers == 1 else _STOP_TOGETHER_S
 
 
 def remember(layout: Layout, brokers: int | None) -> Cluster:
