@@ -12,7 +12,7 @@ ahead of what it says.
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import (
@@ -40,6 +40,7 @@ _TIMEOUT_S = 20.0
 _QUIET_S = 15.0  # without a record and short of the end: the brokers are away
 _RECORDS: tuple[type[DeadLetter | Verdict], ...] = (DeadLetter, Verdict)
 _PARTITIONS = range(CATALOGUE[DEADLETTER].partitions)
+_REFUSALS = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 # No group takes part, but librdkafka looks for its coordinator all the same.
 _NO_MATTER = (KafkaError._PARTITION_EOF, KafkaError.GROUP_AUTHORIZATION_FAILED)
 
@@ -159,6 +160,7 @@ class Way:
     door: Door
     now_ms: Callable[[], int]
     _producer: Producer | None = None
+    _failed: list[KafkaError] = field(default_factory=list)
 
     def redrive(self, letters: Letters, entries: Iterable[Entry]) -> Iterator[tuple[Entry, str]]:
         """Write each letter's record to where it came from; yields each with where it stands now.
@@ -177,6 +179,12 @@ class Way:
         for entry in entries:
             self._decide(entry, DISCARDED, "", -1)
             yield entry, ""
+
+    def _refused(self) -> bool:
+        """Whether the producer was refused altogether: one that may write nowhere gets no id."""
+        return any(
+            error.code() in _REFUSALS or "authoriz" in error.str().lower() for error in self._failed
+        )
 
     def _decide(self, entry: Entry, verdict: str, topic: str, to_offset: int) -> None:
         record = Verdict(
@@ -197,12 +205,18 @@ class Way:
         try:
             if self._producer is None:
                 config = client.producer(self.door.connection)
-                own = {"message.max.bytes": _LARGEST, "message.timeout.ms": int(_TIMEOUT_S * 1000)}
-                self._producer = Producer({**config, **own})
+                self._producer = Producer({
+                    **config, "message.max.bytes": _LARGEST, "error_cb": self._failed.append,
+                    "message.timeout.ms": int(_TIMEOUT_S * 1000),
+                })  # fmt: skip
             self._producer.produce(topic, value, key, partition=partition, on_delivery=delivered)
-            self._producer.flush(_TIMEOUT_S + 5)
+            deadline_s = time.monotonic() + _TIMEOUT_S + 5
+            while not told and not self._refused() and time.monotonic() < deadline_s:
+                self._producer.poll(0.1)
         except KafkaException as exc:
             raise _of(exc) from exc
+        if self._refused():
+            raise _not_authorised()
         if not told:
             raise Transient("the brokers do not answer: try again", reason="brokers_down")
         error, offset = told[0]
@@ -212,9 +226,11 @@ class Way:
 
 
 def _of(exc: KafkaException) -> OvertError:
-    if exc.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-        return Permanent(
-            "this user may not write there: come in as `redrive`, and apply the topology",
-            reason="not_authorised",
-        )
-    return translated(exc)
+    return _not_authorised() if exc.args[0].code() in _REFUSALS else translated(exc)
+
+
+def _not_authorised() -> Permanent:
+    return Permanent(
+        "this user may not write there: come in as `redrive`, and apply the topology",
+        reason="not_authorised",
+    )
