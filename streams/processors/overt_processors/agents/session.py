@@ -26,8 +26,6 @@ from overt_schemas.errors import Permanent
 from overt_schemas.records import DeadLetter
 from overt_schemas.topics import DEADLETTER, SESSION
 
-_KEY_LIMIT = 1024  # of a record's key in a dead letter; an honest one has 16 bytes
-
 
 @dataclass(slots=True, kw_only=True)
 class Sessions:
@@ -69,7 +67,9 @@ class Sessions:
         telemetry.outcome("session_batch", effect.value)
         # Thousands are held at a time, and a frame is up to 1 MB.
         event.value = message.value = None
-        await self.acknowledger.add(tp, offset, event.ack, 0, generation, None, held=True)
+        await self.acknowledger.add(
+            tp, offset, event.ack, 0, generation, None, event.message.timestamp, held=True
+        )
         if self.acknowledger.in_flight >= self.acknowledger.limit // 2:
             await self._write(everything=True)
 
@@ -136,14 +136,16 @@ class Sessions:
         telemetry.dead_letter(tp.topic, tp.partition, message.offset, reason)
         letter = DeadLetter(
             topic=tp.topic, partition=tp.partition, offset=message.offset,
-            key=(message.key or b"")[:_KEY_LIMIT], value=message.value or b"", reason=reason,
+            key=message.key or b"", value=message.value or b"", reason=reason,
             at_ms=self.clock.wall_us() // 1000, processor=self.name,
         )  # fmt: skip
         future = await self._send(DEADLETTER, tp.topic.encode(), codec.encode(letter), tp.partition)
         if generation != self.acknowledger.generation:
             return
         fold.skip(self.memories[tp.partition], message.offset)
-        await self.acknowledger.add(tp, message.offset, event.ack, 0, generation, future)
+        await self.acknowledger.add(
+            tp, message.offset, event.ack, 0, generation, future, message.timestamp
+        )
 
     async def _write(self, *, everything: bool) -> None:
         """Write the sessions that are due; release the records that wait for them."""
@@ -179,6 +181,7 @@ class Sessions:
 
     async def _send(self, topic: str, key: bytes, value: bytes, partition: int) -> Any:
         # The aiokafka producer itself: Faust's own send costs more than all the rest of this.
+        telemetry.produced(len(value))
         return await self.app.producer._producer.send(
             topic, value=value, key=key, partition=partition
         )
