@@ -45,9 +45,12 @@ REASONS = WITHHELD_REASONS | {
 # What becomes of a record, over all apps.
 KINDS = frozenset({
     "part", "marker", "dead_letter", "dropped", "session", "session_batch", "fed", "passed",
+    "feed_cut_off",
 })  # fmt: skip
 # What a kind says beside itself, where that is no reason.
+_CUT_OFF = frozenset({"late", "full", "denied", "missing", "refused"})
 WORDS = {
+    "passed": _CUT_OFF | {"nobody", "cut_off"}, "feed_cut_off": _CUT_OFF,
     "marker": frozenset({TOMBSTONE, BOOT_END}),
     "session": frozenset({"open", "complete", "cut"}),
     "session_batch": frozenset({

@@ -146,6 +146,11 @@ def partitions_revoked(partitions: list[int], discarded: int) -> None:
     _log.info("partitions_revoked", partitions=partitions, discarded=discarded)
 
 
+def feed_cut_off(grant: str, reason: str) -> None:
+    counts[("feed_cut_off", reason)] += 1
+    _log.warning("feed_cut_off", grant=grant, reason=reason)
+
+
 def exiting(code: int, cause: str, **facts: object) -> None:
     _log.critical("exiting", code=code, cause=cause, **facts)
 

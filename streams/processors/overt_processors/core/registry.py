@@ -1,4 +1,4 @@
-"""What the authority has said, as frozen values: devices, people, policies, beacons, keys.
+"""What the authority has said, as frozen values: devices, people, grants, policies, beacons, keys.
 
 Each record is verified when it is learnt: key sets by the root that this process was started with,
 everything else by an authority key of the newest key set. A record whose key is not known yet waits
@@ -13,11 +13,20 @@ from typing import Any
 
 from overt_schemas.catalogue import ID_OF
 from overt_schemas.errors import Permanent
-from overt_schemas.records import Beacon, Device, KeySet, Overlay, Person, Policy, Signed
+from overt_schemas.records import (
+    Beacon,
+    Device,
+    Grant,
+    KeySet,
+    Overlay,
+    Person,
+    Policy,
+    Signed,
+)
 from overt_schemas.signing import ROOT, Keyring, policy_hash
 
 _WAITING_LIMIT = 1024  # records whose key is unknown; past it the oldest are let go and counted
-_KINDS: tuple[type[Any], ...] = (Device, Person, Policy, Beacon, Overlay, KeySet)
+_KINDS: tuple[type[Any], ...] = (Device, Person, Policy, Beacon, Overlay, KeySet, Grant)
 _NOTHING: Mapping[str, tuple["Pause", ...]] = MappingProxyType({})
 
 
@@ -85,6 +94,7 @@ class Registries:
     persons: Mapping[str, Person] = field(default_factory=dict)
     policies: Mapping[str, Policy] = field(default_factory=dict)
     beacons: Beacons = field(default_factory=Beacons)
+    grants: Mapping[str, Grant] = field(default_factory=dict)  # another object when one changed
     waiting: tuple[News, ...] = ()
 
 
@@ -123,6 +133,7 @@ class _Draft:
         self._devices, self._persons = dict(old.devices), dict(old.persons)
         self._policies = dict(old.policies)
         self._beacons: list[Beacon] = []
+        self._grants: dict[str, Grant] = {}
 
     def take(self, item: News, refused: list[str]) -> bool:
         """Return whether the record is settled; False where its key may still come."""
@@ -146,15 +157,20 @@ class _Draft:
                 self._policies[policy_hash(item.signed)] = record
             case Beacon():
                 self._beacons.append(record)
+            case Grant():
+                grant = self._grants.get(record.grant) or self._old.grants.get(record.grant)
+                if grant is None or record.version > grant.version:
+                    self._grants[record.grant] = record
             case _:
                 pass  # overlays are for the reconciler; a key set counts under the root alone
         return True
 
     def done(self, waiting: tuple[News, ...]) -> Registries:
         """Return the new registries."""
-        beacons = self._old.beacons
+        beacons, grants = self._old.beacons, self._old.grants
         return Registries(
             keyring=self._keyring, devices=self._devices, persons=self._persons,
             policies=self._policies, waiting=waiting,
             beacons=beacons.learn(self._beacons) if self._beacons else beacons,
+            grants={**grants, **self._grants} if self._grants else grants,
         )  # fmt: skip
