@@ -201,6 +201,19 @@ def test_what_was_thinned_once_is_not_thinned_further(events: list[Event], toler
     assert moves.thin(once, tolerance) is once
 
 
+def test_a_straight_leg_whose_middle_is_gone_is_no_rest() -> None:
+    """Split there, the second pass would measure the corner from other points and let it go."""
+    legs = [(3, -3, 14), (-2, 3, 2), (-3, 3, 3), (1, -2, 14)]
+    steps = [(dx, dy) for dx, dy, count in legs for _ in range(count)]
+    points = accumulate(steps, lambda at, step: (at[0] + step[0], at[1] + step[1]))
+    events = [(MOVE, at * 8000, x, y, BUTTON_1) for at, (x, y) in enumerate(points)]
+
+    once = moves.thin(batch_of(events), 1)
+
+    assert max(b[1] - a[1] for a, b in pairwise(events_of(once).values())) >= moves.REST_US
+    assert moves.thin(once, 1) is once
+
+
 @settings(deadline=None, max_examples=100)
 @given(seconds(), st.lists(st.integers(1, 30), max_size=8))
 def test_however_a_stream_is_cut_the_account_is_exact_and_no_action_is_gone(
