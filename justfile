@@ -26,8 +26,12 @@ lock:
 bench-stack *ARGS:
     python -m tests.bench.stack {{ARGS}}
 
+# refine in its worker beside Faust and plain clients, by CPU; `--short` for CI, `--draw FOLDER` for the docs
+bench-streams *ARGS:
+    python -m tests.bench.streams {{ARGS}}
+
 # the short version of every bench
-bench: bench-stack
+bench: bench-stack (bench-streams "--short")
 
 # the licence text of Apache-2.0 stands in LICENSE; every wheel names it
 wheels:

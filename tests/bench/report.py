@@ -26,13 +26,18 @@ def figures(runs: Figures) -> dict[str, float]:
     return out
 
 
-def emit(bench: str, runs: Figures) -> None:
-    """Print the one object."""
+def emit(bench: str, runs: Figures, more: Mapping[str, object] | None = None) -> None:
+    """Print the one object; ``more`` are figures that are no numbers."""
     machine = {
         "cores": os.cpu_count(), "system": platform.platform(terse=True),
         "python": platform.python_version(), "load": round(os.getloadavg()[0], 2),
         "overt": version("overt-schemas"),
     }  # fmt: skip
     count = max(len(values) for values in runs.values())
-    body = {"bench": bench, "machine": machine, "runs": count, "figures": figures(runs)}
+    body = {
+        "bench": bench,
+        "machine": machine,
+        "runs": count,
+        "figures": {**figures(runs), **(more or {})},
+    }
     sys.stdout.write(json.dumps(body) + "\n")
