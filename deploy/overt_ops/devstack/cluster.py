@@ -164,18 +164,14 @@ def properties(at: Places, node: Node, ports: Mapping[str, int], bind: str = LOO
         "INTERNAL": ports[node.port(INTERNAL)],
         "SCRAMTLS": ports[node.port(SCRAM)],
         "MTLS": ports[node.port(MTLS)],
+        "CONTROLLER": ports[node.port(CONTROLLER)],
     }
-    controller = ports[node.port(CONTROLLER)]
-    listening = [f"{name}://{bind}:{port}" for name, port in doors.items()]
     scram = "listener.name.scramtls"
     values: dict[str, object] = {
         "process.roles": "broker,controller",
         "node.id": node.number,
-        # The controllers' own door is never reached from outside, so it may stay where they are.
-        "listeners": ",".join([*listening, f"CONTROLLER://{LOOPBACK}:{controller}"]),
-        "advertised.listeners": ",".join(
-            f"{name}://{LOOPBACK}:{port}" for name, port in doors.items()
-        ),
+        "listeners": _addresses(bind, doors),
+        "advertised.listeners": _addresses(LOOPBACK, doors),
         "listener.security.protocol.map": "INTERNAL:SSL,CONTROLLER:SSL,SCRAMTLS:SASL_SSL,MTLS:SSL",
         "controller.listener.names": "CONTROLLER",
         "inter.broker.listener.name": "INTERNAL",
@@ -204,6 +200,10 @@ def properties(at: Places, node: Node, ports: Mapping[str, int], bind: str = LOO
         **_quorum(node, ports),
     }
     return "".join(f"{key}={value}\n" for key, value in values.items())
+
+
+def _addresses(host: str, doors: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://{host}:{port}" for name, port in doors.items())
 
 
 def _quorum(node: Node, ports: Mapping[str, int]) -> dict[str, object]:

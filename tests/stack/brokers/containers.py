@@ -19,13 +19,12 @@ from testcontainers.core.container import DockerContainer
 
 from overt_ops.devstack import kafka
 from overt_ops.devstack.cluster import (
-    CONTROLLER,
-    DOORS,
     INTERNAL,
     Cluster,
     Node,
     Places,
     places,
+    port_names,
     properties,
 )
 from overt_ops.devstack.layout import Layout
@@ -78,11 +77,10 @@ class Contained:
         holder = DockerContainer(self._image)
         holder.with_command(["-c", f"exec sleep {_LIFE_S}"])
         holder.with_kwargs(entrypoint=["sh"], labels={OWNER: cluster.id}, auto_remove=True)
-        published = [
-            ports[node.port(door)] for node in cluster.nodes for door in DOORS if door != CONTROLLER
-        ]
         # with_bind_ports() knows no address and would open them to the whole network.
-        holder.ports = {str(port): (LOOPBACK, port) for port in published}
+        holder.ports = {
+            str(ports[name]): (LOOPBACK, ports[name]) for name in port_names(cluster.brokers)
+        }
         try:
             return str(holder.start().get_container_id())
         finally:
