@@ -158,3 +158,30 @@ def test_a_redrive_that_was_cut_off_before_its_verdict_is_made_good_by_the_next(
 
     assert account(site.read(), [device]) == Account(lost=0, repeats=1, out_of_order=0)
     assert [e.state for e in entries(site) if e.reason == "unknown_beacon"] == [REDRIVEN]
+
+
+def test_a_bulk_goes_back_whole_in_windows_each_record_once(site: Stand) -> None:
+    before, raw = site.ends(DEADLETTER), ends(site)
+    values = [b"%d" % number + bytes(60_000 if number % 7 == 0 else 10) for number in range(450)]
+    producer = site.producer()
+    for number, value in enumerate(values):
+        letter = DeadLetter(
+            topic=INPUT, partition=number % 4, offset=10**10 + number, key=bytes(16), value=value,
+            at_ms=1, reason="unknown_policy", processor="sign-1",
+        )  # fmt: skip
+        producer.produce(DEADLETTER, codec.encode(letter), partition=number % 4)
+    assert producer.flush(20) == 0
+
+    with Letters(door(site)) as letters:
+        meant = Filter(reasons=frozenset({"unknown_policy"}))
+        found = choose(letters.book().entries(), meant, sources=SOURCES, force=False).act
+        done = list(Way(door=door(site), now_ms=lambda: 7).redrive(letters, found))
+        rest = choose(letters.book().entries(), meant, sources=SOURCES, force=False)
+
+    written = [(row.partition(), row.value()) for row in site.read(INPUT, raw)]
+    assert len(done) == 450
+    assert sorted(written) == sorted((n % 4, value) for n, value in enumerate(values))
+    assert rest.act == ()
+    assert len(rest.decided) == 450
+    verdicts = [row for row in site.read(DEADLETTER, before) if row.offset() >= 0]
+    assert len(verdicts) == 900

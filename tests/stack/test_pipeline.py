@@ -186,7 +186,8 @@ def test_who_may_only_look_writes_nothing_back(site: Running, ops: Callable[...,
 
 @pytest.mark.parametrize(
     "words",
-    ["dlq show x", "dlq redrive 99:1", "dlq list --since soon", "dlq explain nothing",
+    ["dlq show x", "dlq show 0:999999",
+     "dlq redrive 99:1", "dlq list --since soon", "dlq explain nothing",
      "pipeline lag --stage sinks", "pipeline restart", "replay plan", "replay plan --since 2",
      "replay plan --topic overt.part.v1 --since 2h", "replay plan --from yesterday"],
 )  # fmt: skip

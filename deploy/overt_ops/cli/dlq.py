@@ -88,7 +88,7 @@ def show(
     _output(output)
     at = Place.parse(place)
     with _letters(state, config, OPERATOR) as (_, letters):
-        letter = letters.letter(at)
+        letter = letters.whole([at])[at]
         entry = next(e for e in _read(letters, 0).entries() if e.place == at)
     known: dict[str, Any] = {
         **dlq_view.row(entry), "means": explain(entry.reason).meaning, **facts.hashes(letter),

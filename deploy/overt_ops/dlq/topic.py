@@ -3,16 +3,17 @@
 Reading takes no part in anything: partitions are assigned, nothing is committed, and whoever may
 read the topic can look.
 
-A redrive writes twice: the record, as it came, then the verdict. A crash between the two leaves the
-letter undecided, and the next redrive writes the record once more: harmless, since refine gives the
-same batch of the same bytes, and index and readers keep the set of batches. So a verdict is never
-ahead of what it says.
+A redrive writes twice: some hundred records, as they came, then their verdicts. A crash between the
+two leaves letters undecided, and the next redrive writes their records once more: harmless, since
+refine gives the same batch of the same bytes, and index and readers keep the set of batches. So a
+verdict is never ahead of what it says.
 """
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from confluent_kafka import (
@@ -36,8 +37,10 @@ from overt_schemas.topics import CATALOGUE, DEADLETTER, FRAME, INPUT, PART
 # A letter names where it came from; it goes nowhere else, whatever it says.
 SOURCES = frozenset({INPUT, FRAME, PART})
 _LARGEST = 1_114_112  # librdkafka refuses by its own limit; here the broker's shall count
+_WINDOW, _WINDOW_BYTES = 200, 8 * 2**20
 _TIMEOUT_S = 20.0
 _QUIET_S = 15.0  # without a record and short of the end: the brokers are away
+Written = tuple[str, int, bytes, bytes]  # topic, partition, key, value
 _RECORDS: tuple[type[DeadLetter | Verdict], ...] = (DeadLetter, Verdict)
 _PARTITIONS = range(CATALOGUE[DEADLETTER].partitions)
 _REFUSALS = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
@@ -82,26 +85,37 @@ class Letters:
                 book.take(place, message.timestamp()[1], record)
         return book
 
-    def letter(self, place: Place) -> DeadLetter:
-        """Return one letter, whole.
+    def whole(self, places: Iterable[Place]) -> dict[Place, DeadLetter]:
+        """Return these letters with their bytes, in one pass over what lies between them.
 
         Raises:
-            Permanent: there is none at that place.
+            Permanent: there is none at one of the places.
         """
-        for message in self._read({place.partition: place.offset}, {place.partition: place.offset}):
+        wanted = set(places)
+        starts: dict[int, int] = {}
+        ends: dict[int, int] = {}
+        for place in sorted(wanted):
+            starts.setdefault(place.partition, place.offset)
+            ends[place.partition] = place.offset + 1
+        found: dict[Place, DeadLetter] = {}
+        for message in self._read(starts, ends):
+            place = Place(partition=message.partition(), offset=message.offset())
             # Outside the log's range librdkafka begins at its start.
-            if message.offset() == place.offset:
+            if place in wanted:
                 with contextlib.suppress(Malformed):
-                    return codec.decode(message.value() or b"", DeadLetter)
-        raise _nothing_at(place)
+                    found[place] = codec.decode(message.value() or b"", DeadLetter)
+        for place in sorted(wanted - set(found)):
+            raise _nothing_at(place)
+        return found
 
     def _read(self, starts: dict[int, int], ends: dict[int, int]) -> Iterator[Any]:
-        """Yield the records from ``starts`` up to ``ends``; up to the first behind, for one."""
+        """Yield the records from ``starts`` up to before ``ends``."""
         if any(p not in _PARTITIONS for p in starts):
             raise _nothing_at(Place(partition=next(iter(starts)), offset=0))
         self._consumer.assign([TopicPartition(DEADLETTER, p, at) for p, at in starts.items()])
         open_ends = dict(ends)
-        many = 500 if starts != ends else 1  # `consume` waits until it has as many, or for so long
+        # `consume` waits until it has as many, or for so long.
+        many = min(500, sum(end - starts[p] for p, end in ends.items()))
         heard_s = time.monotonic()
         while open_ends:
             messages = self._consumer.consume(many, 0.2)
@@ -168,17 +182,21 @@ class Way:
         Raises:
             Permanent, Transient: the brokers refuse, or are away; what was yielded is done.
         """
-        for entry in entries:
-            letter = letters.letter(entry.place)
-            at = self._write(letter.topic, letter.partition, letter.key, letter.value)
-            self._decide(entry, REDRIVEN, letter.topic, at)
-            yield entry, f"{letter.topic} {letter.partition}:{at}"
+        for window in _windows(entries):
+            found = letters.whole(entry.place for entry in window)
+            records = [found[entry.place] for entry in window]
+            offsets = self._write([(r.topic, r.partition, r.key, r.value) for r in records])
+            told = list(zip(window, (r.topic for r in records), offsets, strict=True))
+            self._decide(REDRIVEN, told)
+            for entry, topic, at in told:
+                yield entry, f"{topic} {entry.partition}:{at}"
 
     def discard(self, entries: Iterable[Entry]) -> Iterator[tuple[Entry, str]]:
         """Write that each letter is not to come back; its bytes go by retention."""
-        for entry in entries:
-            self._decide(entry, DISCARDED, "", -1)
-            yield entry, ""
+        for window in _windows(entries):
+            self._decide(DISCARDED, [(entry, "", -1) for entry in window])
+            for entry in window:
+                yield entry, ""
 
     def _refused(self) -> bool:
         """Whether the producer was refused altogether: one that may write nowhere gets no id."""
@@ -186,43 +204,65 @@ class Way:
             error.code() in _REFUSALS or "authoriz" in error.str().lower() for error in self._failed
         )
 
-    def _decide(self, entry: Entry, verdict: str, topic: str, to_offset: int) -> None:
-        record = Verdict(
-            partition=entry.place.partition, offset=entry.place.offset, verdict=verdict,
-            actor=self.door.username, at_ms=self.now_ms(), topic=topic, to_offset=to_offset,
-        )  # fmt: skip
-        # Beside the letter, in its partition: whoever reads that to its end knows.
-        source = entry.topic.encode()
-        self._write(DEADLETTER, entry.place.partition, source, codec.encode(record))
+    def _decide(self, verdict: str, told: Iterable[tuple[Entry, str, int]]) -> None:
+        """Write verdicts beside their letters, where whoever reads that partition meets them."""
+        records = []
+        for entry, topic, to_offset in told:
+            record = Verdict(
+                partition=entry.place.partition, offset=entry.place.offset, verdict=verdict,
+                actor=self.door.username, at_ms=self.now_ms(), topic=topic, to_offset=to_offset,
+            )  # fmt: skip
+            place, source = entry.place.partition, entry.topic.encode()
+            records.append((DEADLETTER, place, source, codec.encode(record)))
+        self._write(records)
 
-    def _write(self, topic: str, partition: int, key: bytes, value: bytes) -> int:
-        """Return the offset a record got, once all replicas have it."""
-        told: list[tuple[KafkaError | None, int]] = []
+    def _write(self, records: Sequence[Written]) -> list[int]:
+        """Return the offsets that records got, once all replicas have all of them."""
+        offsets: dict[int, int] = {}
+        errors: list[KafkaError] = []
 
-        def delivered(error: KafkaError | None, message: Any) -> None:
-            told.append((error, -1 if error else message.offset()))
+        def delivered(number: int, error: KafkaError | None, message: Any) -> None:
+            if error is not None:
+                errors.append(error)
+            else:
+                offsets[number] = message.offset()
 
         try:
-            if self._producer is None:
-                config = client.producer(self.door.connection)
-                self._producer = Producer({
-                    **config, "message.max.bytes": _LARGEST, "error_cb": self._failed.append,
-                    "message.timeout.ms": int(_TIMEOUT_S * 1000),
-                })  # fmt: skip
-            self._producer.produce(topic, value, key, partition=partition, on_delivery=delivered)
+            producer = self._producer = self._producer or self._open()
+            for number, (topic, partition, key, value) in enumerate(records):
+                told = partial(delivered, number)
+                producer.produce(topic, value, key, partition=partition, on_delivery=told)
             deadline_s = time.monotonic() + _TIMEOUT_S + 5
-            while not told and not self._refused() and time.monotonic() < deadline_s:
-                self._producer.poll(0.1)
+            while len(offsets) + len(errors) < len(records) and not self._refused():
+                if time.monotonic() > deadline_s:
+                    raise Transient("the brokers do not answer: try again", reason="brokers_down")
+                producer.poll(0.1)
         except KafkaException as exc:
             raise _of(exc) from exc
         if self._refused():
             raise _not_authorised()
-        if not told:
-            raise Transient("the brokers do not answer: try again", reason="brokers_down")
-        error, offset = told[0]
-        if error is not None:
-            raise _of(KafkaException(error))
-        return int(offset)
+        if errors:
+            raise _of(KafkaException(errors[0]))
+        return [offsets[number] for number in range(len(records))]
+
+    def _open(self) -> Producer:
+        config = client.producer(self.door.connection)
+        own = {"message.max.bytes": _LARGEST, "message.timeout.ms": int(_TIMEOUT_S * 1000)}
+        return Producer({**config, **own, "error_cb": self._failed.append})
+
+
+def _windows(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """Yield letters by place, so many at a time as fit the memory of a small machine."""
+    window: list[Entry] = []
+    for entry in sorted(entries, key=lambda e: e.place):
+        if window and (
+            len(window) >= _WINDOW or sum(e.size for e in window) + entry.size > _WINDOW_BYTES
+        ):
+            yield window
+            window = []
+        window.append(entry)
+    if window:
+        yield window
 
 
 def _of(exc: KafkaException) -> OvertError:
