@@ -1,6 +1,7 @@
 """Readers of overt: one iterator over what a grant covers."""
 
 from overt_subscriber.authority import Authority
+from overt_subscriber.live import Feed, Live
 from overt_subscriber.report import Report
 from overt_subscriber.settings import Settings, load
 from overt_subscriber.stored import Stored
@@ -10,10 +11,12 @@ from overt_subscriber.values import Event, Frame, Gap, InputBlock, Item, Rejecte
 __all__ = [
     "Authority",
     "Event",
+    "Feed",
     "Frame",
     "Gap",
     "InputBlock",
     "Item",
+    "Live",
     "Rejected",
     "Report",
     "Session",

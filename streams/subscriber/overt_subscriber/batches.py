@@ -69,6 +69,7 @@ class Verdict(Enum):
 
     NEW = "new"  # keep what came with it
     REPEAT = "repeat"  # known already, in the same bytes
+    AGAIN = "again"  # what a live feed brought, from the store as well, or the other way round
     CLONE = "clone"  # other bytes for a known batch: neither is taken
     FORGOTTEN = "forgotten"  # a signed tombstone beats the content
     LATE = "late"  # its place has been passed; order is not broken for it
@@ -133,6 +134,14 @@ class BatchSet:
         """Everything below has been handed on or passed; -1 while nothing has."""
         return -1 if self._cursor is None else self._cursor
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something known has neither been handed on nor passed."""
+        return bool(self._numbers) and self._numbers[-1] >= self.cursor
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._facts
+
     def close(self, batches: int) -> None:
         """Learn from a boot end how many batches the boot had spooled."""
         self.end = max(batches, self.end or 0)
@@ -173,6 +182,26 @@ class BatchSet:
         while (step := self._next(below, final)) is not None:
             steps.append(step)
         return steps
+
+    def parts(self) -> list[Take]:
+        """Hand on the parts that follow without a hole, whatever else may be on its way.
+
+        Marks wait for ``advance``: content that is still to come may win over them. A stream that
+        has not begun begins here only with its very first batch, as nothing can come before that.
+        """
+        taken: list[Take] = []
+        while True:
+            number = self._cursor or 0
+            fact = self._facts.get(number)
+            if fact is None or not fact.is_content:
+                return taken
+            self._next(number + 1, False)
+            taken.append(Take(number=number))
+
+    def forget(self, number: int) -> None:
+        """Unlearn a batch that has not been handed on: somebody will bring it again."""
+        if self._facts.pop(number, None) is not None:
+            self._numbers.remove(number)
 
     def is_expired(self, lower: int | None, upper: int) -> bool:
         """Whether a notice lies between the raw records of two known batches."""

@@ -2,7 +2,8 @@
 
 Content goes to stdout and nowhere else; an error is one line on stderr. Exit codes: 0 read and
 sound, 1 failure, 2 usage or settings, 3 finding (a red session, a clone, a forged record), 4 not
-authorised, 5 partial (something refused, or not complete in time), 130 interrupted.
+authorised, 5 partial (something refused, or not complete in time), 6 the events asked for did not
+come in time, 130 interrupted.
 """
 
 import os
@@ -25,6 +26,7 @@ from overt_subscriber.report import Report
 from overt_subscriber.settings import load
 from overt_subscriber.stored import Stored
 from overt_subscriber.subscription import BOTH, Subscription
+from overt_subscriber.tailing import Tail
 
 app = typer.Typer(
     add_completion=False, pretty_exceptions_enable=False,
@@ -40,7 +42,34 @@ class Streams(Enum):
     FRAME = "frame"
 
 
+class TailOutput(Enum):
+    """What stdout is for, while it grows."""
+
+    AUTO = "auto"
+    TABLE = "table"
+    JSONL = "jsonl"
+
+
 _STREAMS = {Streams.BOTH: BOTH, Streams.INPUT: (Stream.INPUT,), Streams.FRAME: (Stream.FRAME,)}
+
+
+_TAIL = """\
+Follow a grant live: first what is stored, then each event as it arrives.
+
+The feed brings an event within a second or two of the key press. The store is followed behind it \
+and fills whatever the feed left out: nothing is missing, nothing comes twice. The latency column \
+says how long after the event it was shown.
+
+The end of the grant ends it (exit 4, with the authority's code); a broker that is away does not. \
+Ctrl-C ends it, too (exit 130).
+
+Watch: overt-sub tail --config alice.toml --grant g-1 --purpose research --new
+
+Ten events as JSON, or exit 6 after a minute: add --events 10 --timeout 60 -o jsonl
+
+The settings file needs a table kafka beside authority, with bootstrap, ca, username and \
+password_file.
+"""
 
 
 @app.callback()
@@ -78,6 +107,56 @@ def read(
             printer.item(item)
     printer.summary(subscription.report)
     raise typer.Exit(exit_code(subscription.report, waited=wait_complete))
+
+
+@app.command(help=_TAIL)
+def tail(
+    config: Annotated[Path, typer.Option(help="settings file (TOML)")],
+    grant: Annotated[str, typer.Option(help="id of the grant")],
+    purpose: Annotated[str, typer.Option(help="what it is read for, as the grant says")],
+    events: Annotated[int | None, typer.Option(min=1, help="end after so many events")] = None,
+    timeout: Annotated[float | None, typer.Option(min=0, help="end after seconds")] = None,
+    new: Annotated[bool, typer.Option("--new", help="show only what happens from now on")] = False,
+    streams: Annotated[Streams, typer.Option(help="what the grant covers")] = Streams.BOTH,
+    output: Annotated[
+        TailOutput, typer.Option("-o", "--output", help="auto: a table on a terminal, else jsonl")
+    ] = TailOutput.AUTO,
+    verbose: Annotated[bool, typer.Option("--verbose", help="events on stderr")] = False,
+) -> None:
+    """Follow a grant live; its help is ``_TAIL``."""
+    from overt_subscriber.feed import KafkaFeed
+    from overt_subscriber.live import Live
+
+    telemetry.configure(verbose=verbose)
+    settings, clock = load(config), SystemClock()
+    if settings.kafka is None:
+        raise errors.Malformed(
+            f"{config}: kafka: missing: a live feed is read from the brokers", reason="settings"
+        )
+    printer = Tail(
+        sys.stdout, clock.wall_us, limit=events, since_us=clock.wall_us() if new else None,
+        table=sys.stdout.isatty() if output is TailOutput.AUTO else output is TailOutput.TABLE,
+    )  # fmt: skip
+    deadline = None if timeout is None else clock.boot_ns() + round(timeout * 1e9)
+
+    def is_over(_report: Report) -> bool:
+        return printer.is_full or (deadline is not None and clock.boot_ns() >= deadline)
+
+    with Authority(settings.authority) as authority:
+        live = Live(authority, grant, KafkaFeed(settings.kafka.connection(), grant), clock=clock)
+        subscription = Subscription(
+            live, authority, grant=grant, purpose=purpose, streams=_STREAMS[streams], until=is_over
+        )
+        items = iter(subscription)
+        for item in items:
+            printer.item(item)
+            if printer.is_full:
+                items.close()  # type: ignore[attr-defined]
+                break
+    printer.summary(subscription.report)
+    if events is not None and not printer.is_full:
+        raise typer.Exit(errors.EXIT_TIMED_OUT)
+    raise typer.Exit(exit_code(subscription.report, waited=False))
 
 
 def exit_code(report: Report, *, waited: bool) -> int:

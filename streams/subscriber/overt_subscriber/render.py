@@ -81,9 +81,9 @@ class Printer:
         for table in _events(self._kept):
             console.print(table)
         for entry in texts:
-            typed_text = escape(_plain(entry["text"], "\n\t"))
+            typed_text = escape(plain(entry["text"], "\n\t"))
             console.print(f"[bold]{entry['session']}[/] {typed_text}")
-        rows = ((k, _plain(_short(v))) for k, v in summary.items() if k != "per_device")
+        rows = ((k, plain(_short(v))) for k, v in summary.items() if k != "per_device")
         console.print(_pairs("read under this grant", rows))
 
 
@@ -111,14 +111,14 @@ def _events(events: Sequence[Event]) -> Iterator[Table]:
         for event in some:
             shown = typed.typed(event)
             table.add_row(
-                str(event.seq), _time(event.t_us), event.kind.name.lower(), str(event.x),
+                str(event.seq), time_of(event.t_us), event.kind.name.lower(), str(event.x),
                 str(event.y), str(event.code), escape(repr(shown)) if shown else "",
-                escape(_plain(event.app)),
+                escape(plain(event.app)),
             )  # fmt: skip
         yield table
 
 
-def _plain(captured: str, kept: str = "") -> str:
+def plain(captured: str, kept: str = "") -> str:
     """Return captured text without what would command the terminal."""
     return "".join(
         sign if sign.isprintable() or sign in kept else "\N{REPLACEMENT CHARACTER}"
@@ -126,7 +126,8 @@ def _plain(captured: str, kept: str = "") -> str:
     )
 
 
-def _time(t_us: int) -> str:
+def time_of(t_us: int) -> str:
+    """Return the time of day of an event, or a question mark."""
     try:
         return f"{datetime.fromtimestamp(t_us / 1e6, UTC):%H:%M:%S.%f}"
     except (ValueError, OverflowError, OSError):  # a device may claim any 64-bit time

@@ -10,6 +10,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from overt_schemas import client
 from overt_schemas.errors import Malformed
 
 
@@ -34,6 +35,22 @@ class Kafka(BaseModel):
     ca: Path
     username: str
     password_file: Path
+
+    def connection(self) -> client.Config:
+        """Return the connection for librdkafka.
+
+        Raises:
+            Malformed: the password or the CA cannot be read.
+        """
+        try:
+            password = self.password_file.read_text("utf-8").strip()
+            self.ca.read_bytes()
+        except (OSError, ValueError) as exc:
+            raise Malformed(
+                "kafka.ca or password_file cannot be read: check the settings file",
+                reason="settings",
+            ) from exc
+        return client.scram(self.bootstrap, str(self.ca), self.username, password, "overt-sub")
 
 
 class Settings(BaseSettings):

@@ -2,7 +2,8 @@
 
 A source yields stored records as they come, in any order and with repeats, and says two things
 about them: up to which batch nothing that it knows of is still on its way (``Settled``), and that
-it has caught up (``Idle``). The subscription stops a source by closing its iterator.
+it has caught up (``Idle``). What runs ahead of that is marked so (``Ahead``). The subscription
+stops a source by closing its iterator.
 """
 
 from collections.abc import Iterator
@@ -35,7 +36,19 @@ class Idle:
     runs: int = field(default=0)  # listed since the last one
 
 
-News = StoredPart | Settled | Unreadable | Idle
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """A record that a live feed brought: the store has it too, or will."""
+
+    record: StoredPart
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nothing came for a moment: time to look at the clock, and at nothing else."""
+
+
+News = StoredPart | Settled | Unreadable | Idle | Ahead | Quiet
 
 
 class Source(Protocol):

@@ -33,7 +33,7 @@ from overt_subscriber.opener import Closed, Opened, Opener, Releaser
 from overt_subscriber.order import HELD_BYTES, Boot, Due, Order
 from overt_subscriber.report import Report
 from overt_subscriber.sessions import Session, State, sessions
-from overt_subscriber.source import Idle, News, Settled, Source, Unreadable
+from overt_subscriber.source import Ahead, Idle, News, Quiet, Settled, Source, Unreadable
 from overt_subscriber.values import Gap, InputBlock, Item, Rejected
 
 KILLED = "killed"
@@ -58,7 +58,8 @@ class Subscription:
         source: stored data or a live feed.
         keys: the authority's client.
         streams: what the grant covers; a session is complete when these are.
-        until: asked with the report whenever the source has caught up; true ends the iteration.
+        until: asked with the report whenever the source has caught up, and now and then while a
+            live one waits; true ends the iteration.
         held_bytes: most sealed bytes that may wait for a batch that is missing.
     """
 
@@ -92,7 +93,9 @@ class Subscription:
         self._ring = self._keys.keyring()
         for news in self._source:
             yield from self._on(news)
-            if isinstance(news, Idle) and self._until is not None and self._until(self.report):
+            if self._until is None or not isinstance(news, Idle | Quiet):
+                continue
+            if self._until(self.report):
                 break
         for key in self._order.finish():
             yield from self._open(self._order.drain(key))
@@ -102,6 +105,10 @@ class Subscription:
         match news:
             case StoredPart():
                 yield from self._arrived(news)
+            case Ahead():
+                yield from self._arrived(news.record, ahead=True)
+            case Quiet():
+                pass
             case Unreadable():
                 yield self._reject("split", news.reason)
             case Settled():
@@ -110,14 +117,15 @@ class Subscription:
                 self._may_refresh = True
                 yield from self._sessions(final=False)
 
-    def _arrived(self, stored: StoredPart) -> Iterator[Rejected]:
+    def _arrived(self, stored: StoredPart, *, ahead: bool = False) -> Iterator[Block]:
         try:
             arrival = self._admit(stored)
         except Permanent as exc:
             yield self._reject("verify", exc.reason)
             return
-        verdict = self._order.add(arrival)
-        self._count(arrival, verdict)
+        self._count(arrival, self._order.add(arrival, ahead=ahead))
+        if ahead and isinstance(arrival, Sealed):
+            yield from self._open(self._order.ready(arrival.key))
 
     def _admit(self, stored: StoredPart) -> Arrival:
         if self._ring is None:
@@ -139,7 +147,7 @@ class Subscription:
         report.quarantined = self._order.clones()
         match arrival:
             case Sealed():
-                report.parts += 1
+                report.parts += verdict is not Verdict.AGAIN
                 self._changed.add((arrival.key.device, arrival.key.boot))
             case Dropped():
                 self._changed.add((arrival.key.device, arrival.key.boot))

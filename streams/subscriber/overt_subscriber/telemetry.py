@@ -56,3 +56,11 @@ def record_rejected(stage: str, reason: str) -> None:
 
 def call_retried(path: str, attempt: int, reason: str) -> None:
     _log.warning("call_retried", path=path, attempt=attempt, reason=reason)
+
+
+def feed_opened(offset: int) -> None:
+    _log.info("feed_opened", offset=offset)
+
+
+def feed_lost(reason: str, retry_s: float) -> None:
+    _log.warning("feed_lost", reason=reason, retry_s=round(retry_s, 1))
