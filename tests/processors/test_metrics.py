@@ -125,6 +125,15 @@ def test_every_reason_and_kind_that_the_code_gives_has_its_own_label() -> None:
     assert _words(f"{processors}/agents", "outcome") <= metrics.KINDS
 
 
+def test_whatever_is_counted_is_shown_under_a_name_of_its_own() -> None:
+    text = (ROOMS / "streams/processors/overt_processors/telemetry.py").read_text()
+    counted = set(re.findall(r'counts\[\("(\w+)"', text))
+    # Counted by the supervisor before a start, which serves no metrics: it is logged.
+    counted -= {"raw_expired"}
+
+    assert counted <= metrics.KINDS | metrics.TROUBLES | {"flag", "thinned", "in", "out"}
+
+
 def test_a_partition_stalls_while_there_is_lag_and_nothing_is_committed() -> None:
     at = step({}, {0: (5, 9), 1: (5, 5), 2: (5, 9), 3: (None, None)}, 10.0)
     at = step(at, {0: (5, 12), 1: (5, 9), 2: (6, 9), 3: (5, None)}, 20.0)

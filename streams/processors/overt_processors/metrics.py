@@ -61,7 +61,7 @@ FLAGS = frozenset({
     activity.EVENT_ORDER, activity.SEQ_ORDER, activity.BOUNDS, activity.FRAME_ORDER,
     activity.FRAME_COUNTS, activity.GAP, activity.ENDED,
 })  # fmt: skip
-TROUBLES = frozenset({"library", "registry_refused", "registries_lag"})
+TROUBLES = frozenset({"library", "registry_refused", "registries_lag", "feed_cut_off"})
 _WAYS = ("in", "out")
 
 
