@@ -9,10 +9,12 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
 
 from overt_schemas.errors import Malformed
 
 ID_BYTES = 16
+_DAY_MS = 86_400_000
 
 
 class Stream(IntEnum):
@@ -56,17 +58,20 @@ def new_name(prefix: str) -> str:
 
 def week_of(wall_ms: int) -> str:
     """Return the ISO week (UTC) of a Unix time in milliseconds, as ``2026-W48``."""
-    year, week, _ = _utc(wall_ms).isocalendar()
-    return f"{year}-W{week:02d}"
+    return _calendar(wall_ms // _DAY_MS)[0]
 
 
 def day_of(wall_ms: int) -> str:
     """Return the UTC day of a Unix time in milliseconds, as ``2026-11-25``."""
-    return _utc(wall_ms).strftime("%Y-%m-%d")
+    return _calendar(wall_ms // _DAY_MS)[1]
 
 
-def _utc(wall_ms: int) -> datetime:
+@lru_cache(maxsize=4096)  # every batch asks, and nearly all of a day ask for the same
+def _calendar(day: int) -> tuple[str, str]:
+    """Return week and day of a day since 1970."""
     try:
-        return datetime.fromtimestamp(wall_ms / 1000, UTC)
+        date = datetime.fromtimestamp(day * _DAY_MS // 1000, UTC)
     except (ValueError, OverflowError, OSError) as exc:  # a device may claim any 64-bit time
         raise Malformed("time lies outside the calendar", reason="time") from exc
+    year, week, _ = date.isocalendar()
+    return f"{year}-W{week:02d}", date.strftime("%Y-%m-%d")

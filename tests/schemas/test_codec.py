@@ -1,10 +1,12 @@
 """Records to bytes and back, and every way in which bytes can be wrong."""
 
+import io
 import random
 import resource
 import time
 from typing import Any
 
+import fastavro
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -279,3 +281,29 @@ def test_records_behind_each_other_are_found_where_they_end(made: list[Any]) -> 
     assert at == len(data)
     with pytest.raises(Malformed):
         codec.unpack_at(type(made[0]), data[: len(codec.pack(made[0])) - 1], 0)
+
+
+FLAT = [n for n in NAMES if all(f["type"] in ("bytes", "string") for f in schema(n).json["fields"])]
+
+
+def test_what_carries_a_seal_is_flat() -> None:
+    assert {"SealedBatch", "Part", "Marker"} <= set(FLAT)
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_a_flat_record_is_written_and_read_as_fastavro_does(name: str) -> None:
+    own = schema(name)
+
+    @LENIENT
+    @given(record_of(name), st.integers(0, 40_000))
+    def holds(record: Any, more: int) -> None:
+        values = {f["name"]: getattr(record, f["name"]) for f in own.json["fields"]}
+        first = own.json["fields"][0]
+        values[first["name"]] += b"x" * more if first["type"] == "bytes" else "x" * more
+        out = io.BytesIO()
+        fastavro.schemaless_writer(out, own.parsed, values)
+
+        assert codec.pack(own.record(**values)) == out.getvalue()
+        assert codec.unpack(own.record, out.getvalue()) == own.record(**values)
+
+    holds()

@@ -278,3 +278,31 @@ def test_a_sink_places_a_mark_without_verifying_it() -> None:
     marker = replace(ONE.mark, signature=b"")
 
     assert marks.read_mark(marker) == tombstone_mark(1)
+
+
+HASH = st.binary(min_size=32, max_size=32) | st.binary(max_size=40)
+NUMBER = st.integers(-(2**63), 2**63 - 1)
+
+
+@given(
+    st.builds(
+        part.PartHeader, version=NUMBER, segment=HASH, batch=NUMBER, raw=HASH,
+        previous=HASH, partition=NUMBER, offset=NUMBER, schema=NUMBER, first=st.booleans(),
+        final=st.booleans(), flags=st.lists(st.text(), max_size=2).map(tuple),
+    )
+)  # fmt: skip
+def test_a_part_header_written_the_short_way_is_the_one_form(header: part.PartHeader) -> None:
+    assert part.dump_part(header) == part.dump(header)
+
+
+@pytest.mark.parametrize("size", [0, 16, 23, 24, 239, 255, 256, 5000, 65_519, 65_520, 200_000])
+def test_the_shell_written_by_hand_is_canonical_cbor(size: int) -> None:
+    made = part.seal_part(ONE.segment, part_header(ONE.segment.info, 1), bytes(size), PROCESSOR)
+
+    body = cbor2.loads(made.sealed)
+    assert cbor2.dumps(body, canonical=True) == made.sealed
+    assert part.open_part(made, ONE.segment.key) == bytes(size)
+    part.verify_part(made, PROCESSOR.public_bytes())
+    bound = made.segment + made.header
+    aad = cbor2.dumps(["Encrypt0", cbor2.dumps({1: 3}), bound], canonical=True)
+    assert part._aad(made.segment, made.header) == aad

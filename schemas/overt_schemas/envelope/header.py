@@ -18,6 +18,7 @@ FIRST = bytes(32)  # the previous hash of batch 0
 _LAYOUT = struct.Struct("<BBBx16s16s32sQQQQI4x")
 BYTES = _LAYOUT.size
 _LARGEST = 2**63 - 1
+_STREAMS = {int(stream): stream for stream in Stream}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,15 +59,15 @@ def unpack(data: bytes) -> ClearHeader:
     if len(data) != BYTES:
         raise Malformed("clear header has the wrong length", reason="header")
     version, stream, codec, device, boot, previous, *numbers = _LAYOUT.unpack(data)
-    if version != VERSION or codec != CODEC_ZSTD_PADME or data[3] or any(data[-4:]):
+    if version != VERSION or codec != CODEC_ZSTD_PADME or data[3] or data[-4:] != bytes(4):
         raise Malformed("clear header of an unknown version", reason="header")
-    if stream not in (Stream.INPUT, Stream.FRAME):
+    if stream not in _STREAMS:
         raise Malformed("clear header of an unknown stream", reason="header")
     if max(numbers) > _LARGEST:
         raise Malformed("clear header with a number out of range", reason="header")
     batch, segment, period, beacon, schema = numbers
     return ClearHeader(
-        stream=Stream(stream), device=device, boot=boot, previous=previous, batch=batch,
+        stream=_STREAMS[stream], device=device, boot=boot, previous=previous, batch=batch,
         segment=segment, period=period, beacon=beacon, schema=schema, codec=codec,
     )  # fmt: skip
 

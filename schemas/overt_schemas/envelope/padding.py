@@ -46,7 +46,7 @@ def unpack(padded: bytes) -> bytes:
         raise Malformed("padded plaintext is too short", reason="padding")
     (size,) = _LENGTH.unpack_from(padded)
     end = _LENGTH.size + size
-    if end > len(padded) or any(padded[end:]):
+    if end > len(padded) or padded[end:] != bytes(len(padded) - end):
         raise Malformed("padding is not what the length says", reason="padding")
     body = padded[_LENGTH.size : end]
     try:

@@ -31,6 +31,12 @@ MAX_HEADER = 16_384  # CBOR can make little input dear (rationals, shared values
 _COSE_ENCRYPT0 = 16
 _DEPTH = 4  # of nested containers; headers need two
 _PROTECTED = cbor2.dumps({1: 3}, canonical=True)
+# CBOR (RFC 8949) of what stands around every ciphertext and does not change: the structure that is
+# authenticated up to its last field, and COSE_Encrypt0 up to its nonce.
+_AAD = b"\x83\x68Encrypt0" + cbor2.dumps(_PROTECTED)
+_SHELL = b"\xd0\x83" + cbor2.dumps(_PROTECTED) + b"\xa1\x05"
+_UINT, _NEGATIVE, _BYTES = 0x00, 0x20, 0x40  # major types
+_HASH_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,14 +164,46 @@ def seal_part(
     segment: Segment, header: PartHeader, padded: bytes, signer: SigningKey, iv: bytes = b""
 ) -> Part:
     """Return ``padded`` (padding.pack of a packed batch) sealed under the segment's data key."""
-    packed, nonce = dump(header), iv or secrets.token_bytes(IV_BYTES)
+    packed, nonce = dump_part(header), iv or secrets.token_bytes(IV_BYTES)
     ciphertext = segment.key.encrypt(nonce, padded, _aad(segment.packed, packed))
-    body = cbor2.CBORTag(_COSE_ENCRYPT0, [_PROTECTED, {5: nonce}, ciphertext])
-    sealed = cbor2.dumps(body, canonical=True)
+    sealed = b"".join((_SHELL, _head(_BYTES, len(nonce)), nonce, _head(_BYTES, len(ciphertext)),
+                       ciphertext))  # fmt: skip
     return Part(
         segment=segment.packed, wrap=segment.wrap, person_key=segment.person_key, header=packed,
         sealed=sealed, signature=signer.sign(Domain.PART, segment.packed, packed, sealed),
     )  # fmt: skip
+
+
+def dump_part(header: PartHeader) -> bytes:
+    """Return what ``dump`` would, in a fifth of the time: one is written for every batch."""
+    raw, segment, previous = header.raw, header.segment, header.previous
+    if header.flags or not len(raw) == len(segment) == len(previous) == _HASH_BYTES:
+        return dump(header)
+    return b"".join((
+        b"\xab\x63raw\x58\x20", raw, b"\x65batch", _int(header.batch),
+        b"\x65final\xf5" if header.final else b"\x65final\xf4",
+        b"\x65first\xf5" if header.first else b"\x65first\xf4",
+        b"\x65flags\x80\x66offset", _int(header.offset), b"\x66schema", _int(header.schema),
+        b"\x67segment\x58\x20", segment, b"\x67version", _int(header.version),
+        b"\x68previous\x58\x20", previous, b"\x69partition", _int(header.partition),
+    ))  # fmt: skip
+
+
+def _head(major: int, number: int) -> bytes:
+    """Return a CBOR head: the major type and a number, in as few bytes as it takes."""
+    if number < 24:
+        return bytes((major | number,))
+    if number < 0x100:
+        return bytes((major | 24, number))
+    if number < 0x1_0000:
+        return (major | 25).to_bytes(1, "big") + number.to_bytes(2, "big")
+    if number < 0x1_0000_0000:
+        return (major | 26).to_bytes(1, "big") + number.to_bytes(4, "big")
+    return (major | 27).to_bytes(1, "big") + number.to_bytes(8, "big")
+
+
+def _int(number: int) -> bytes:
+    return _head(_UINT, number) if number >= 0 else _head(_NEGATIVE, -1 - number)
 
 
 def verify_part(part: Part, processor_public: bytes) -> tuple[SegmentHeader, PartHeader]:
@@ -211,4 +249,5 @@ def batch_id(segment: SegmentHeader, header: PartHeader) -> BatchId:
 
 
 def _aad(segment: bytes, header: bytes) -> bytes:
-    return cbor2.dumps(["Encrypt0", _PROTECTED, segment + header], canonical=True)
+    bound = segment + header
+    return b"".join((_AAD, _head(_BYTES, len(bound)), bound))

@@ -72,11 +72,14 @@ def _input(
     start = in_range(batch.start_us)
     if not len(events):
         return Span(first_us=start, last_us=start)
-    dt = events.dt.astype(np.int64)
-    first, last = int(dt.min()), int(dt.max())
-    if (dt[1:] < dt[:-1]).any() or start + first < batch.prev_event_us:
+    dt: npt.NDArray[np.int32] = events.dt  # type: ignore[assignment]
+    falls = (dt[1:] < dt[:-1]).any()
+    first, last = (int(dt.min()), int(dt.max())) if falls else (int(dt[0]), int(dt[-1]))
+    if falls or start + first < batch.prev_event_us:
         flags.add(EVENT_ORDER)
-    if (seqs[1:] <= seqs[:-1]).any() or batch.first_seq <= batch.prev_seq:
+    # Without offsets seqs rise by one from event to event.
+    rises = not batch.seq or (seqs[1:] > seqs[:-1]).all()
+    if not rises or batch.first_seq <= batch.prev_seq:
         flags.add(SEQ_ORDER)
     if first < -_REACH_US or last > _REACH_US:
         flags.add(BOUNDS)
