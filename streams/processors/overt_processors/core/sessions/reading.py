@@ -1,6 +1,7 @@
 """What one record of overt.part.v1 says about sessions, once its processor's signature holds."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from overt_schemas import codec
 from overt_schemas.catalogue import ID_OF
@@ -72,8 +73,7 @@ def read(value: bytes | None, keyring: Keyring, append_ms: int) -> News:
 
 
 def _part(record: Part, keyring: Keyring, append_ms: int) -> Seen:
-    claimed = part.load(part.SegmentHeader, record.segment)
-    public = keyring.public(claimed.processor, PROCESSOR_SIGN, append_ms)
+    public = keyring.public(_claimed(record.segment), PROCESSOR_SIGN, append_ms)
     segment, header = part.verify_part(record, public)
     _check(segment.device, segment.boot, segment.stream, header.batch)
     if header.schema != _SCHEMA[Stream(segment.stream)]:
@@ -84,6 +84,12 @@ def _part(record: Part, keyring: Keyring, append_ms: int) -> Seen:
         device=segment.device, boot=segment.boot, activity=segment.activity, person=segment.person,
         stream=segment.stream, batch=header.batch, first=header.first, final=header.final,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _claimed(segment: bytes) -> str:
+    """Return which processor a segment header names; all parts of a segment carry the same."""
+    return part.load(part.SegmentHeader, segment).processor
 
 
 def _mark(record: Marker, keyring: Keyring, append_ms: int) -> News:
