@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from overt_producer.sources import InputKind, WindowContext
+from overt_producer.sources.events import RawInput
 from overt_producer.sources.focus import Timeline
 from overt_producer.sources.masks import GREY
 from overt_producer.sources.raster import text_pixels
-from overt_producer.sources.script import EDITOR, OTHER, Script, Writer, written
+from overt_producer.sources.script import EDITOR, OTHER, Script, Writer, hold_buttons, written
 from overt_producer.sources.scripted import ScriptedDesktop
 from overt_producer.sources.traces import read_ducktrack
 from overt_schemas.errors import Malformed
@@ -156,6 +157,15 @@ def test_a_recording_that_is_none_names_its_line(tmp_path: Path) -> None:
 
     with pytest.raises(Malformed, match="line 2"):
         read_ducktrack(path)
+
+
+def test_a_held_button_shows_in_the_state_as_x_shows_it() -> None:
+    kinds = [InputKind.PRESS, InputKind.MOVE, InputKind.RELEASE, InputKind.MOVE]
+    inputs = [RawInput(t_ms=n, kind=kind, x=n, y=0, code=1) for n, kind in enumerate(kinds)]
+
+    states = [event.state for event in hold_buttons(inputs)]
+
+    assert states == [0, 0x100, 0x100, 0]
 
 
 @pytest.mark.realdata

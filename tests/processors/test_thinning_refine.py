@@ -7,7 +7,6 @@ import pytest
 from overt_processors.core import refine
 from overt_processors.core.outcome import Sealed
 from overt_processors.core.thinning import moves
-from overt_producer.sources.events import InputKind, RawInput
 from overt_producer.sources.traces import read_ducktrack
 from overt_schemas import codec
 from overt_schemas.envelope import padding
@@ -19,7 +18,7 @@ from tests.processors.test_refine import open_as_person
 from tests.processors.test_thinning_frames import Pen, dot
 from tests.processors.test_thinning_frames import batch_of as frames_of
 from tests.processors.test_thinning_moves import check
-from tests.processors.thinned import BUTTON_1, MOVE, Event, batch_of, events_of, thinned_of
+from tests.processors.thinned import MOVE, Event, batch_of, events_of, thinned_of
 from tests.processors.world import NOW, START_MS, World
 
 HOVER: list[Event] = [(MOVE, at * 8000, 3 * at, at % 7, 0) for at in range(100)]
@@ -105,22 +104,10 @@ def test_a_replay_is_thinned_the_same() -> None:
     assert len(plain) == 1
 
 
-def with_buttons(inputs: tuple[RawInput, ...]) -> list[Event]:
-    """The recording's events with the state X would give: the mask of a held button."""
-    events: list[Event] = []
-    state = 0
-    for event in inputs:
-        events.append((int(event.kind), event.t_ms * 1000, event.x, event.y, state))
-        if event.kind is InputKind.PRESS:
-            state |= BUTTON_1 << (event.code - 1)
-        elif event.kind is InputKind.RELEASE:
-            state &= ~(BUTTON_1 << (event.code - 1))
-    return events
-
-
 @pytest.mark.realdata
 def test_a_real_recording_keeps_its_actions_and_paths_in_a_fraction_of_its_moves() -> None:
-    events = with_buttons(read_ducktrack(RECORDINGS / "ducktrack" / "events.jsonl").inputs)
+    inputs = read_ducktrack(RECORDINGS / "ducktrack" / "events.jsonl").inputs
+    events: list[Event] = [(int(e.kind), e.t_ms * 1000, e.x, e.y, e.state) for e in inputs]
     world = thinning_world(move_tolerance_px=1)
     kept, thinned, before, after = 0, 0, 0, 0
     for second in range(events[-1][1] // 1_000_000 + 1):

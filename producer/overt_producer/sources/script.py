@@ -4,7 +4,8 @@ Pure. Times are milliseconds from the start of the script. ``scripted.py`` plays
 """
 
 import random
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 from overt_producer.sources.events import InputKind, RawInput, Rect, WindowContext
 from overt_producer.sources.keys import (
@@ -36,6 +37,24 @@ TALK = """
     check the total again move the picture below the second table fix the title
 """
 WORDS = TALK.split()
+
+
+_BUTTON_STATE = 0x80  # X: Button1Mask is 0x100, and so on to the fifth
+_BUTTONS = 5
+
+
+def hold_buttons(inputs: Iterable[RawInput]) -> list[RawInput]:
+    """Return the inputs with the mask of held buttons in their state, as X writes it.
+
+    A press does not show its own button yet, its release still does.
+    """
+    held, out = 0, list[RawInput]()
+    for event in inputs:
+        out.append(replace(event, state=event.state | held) if held else event)
+        if event.kind in (InputKind.PRESS, InputKind.RELEASE) and 1 <= event.code <= _BUTTONS:
+            bit = _BUTTON_STATE << event.code
+            held = held | bit if event.kind is InputKind.PRESS else held & ~bit
+    return out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +161,7 @@ class Writer:
     def done(self, width: int = WIDTH, height: int = HEIGHT) -> Script:
         """Return the script."""
         return Script(
-            inputs=tuple(self._inputs),
+            inputs=tuple(hold_buttons(self._inputs)),
             fronts=tuple(self._fronts),
             width=width,
             height=height,

@@ -12,7 +12,7 @@ from typing import Any
 
 from overt_producer.sources.events import InputKind, RawInput, Rect, WindowContext
 from overt_producer.sources.keys import key_named
-from overt_producer.sources.script import EDITOR, Front, Script
+from overt_producer.sources.script import EDITOR, Front, Script, hold_buttons
 from overt_schemas.errors import Malformed
 
 BUTTONS = {"left": 1, "middle": 2, "right": 3}
@@ -48,7 +48,7 @@ def read_ducktrack(path: Path, width: int = 1512, height: int = 982) -> Script:
     )
     inputs.sort(key=lambda event: event.t_ms)
     return Script(
-        inputs=tuple(inputs),
+        inputs=tuple(hold_buttons(inputs)),
         fronts=(Front(t_ms=0, window=window),),
         width=width,
         height=height,
