@@ -43,8 +43,8 @@ class Size:
     quix: bool
 
 
-SHORT = Size(batches=2500, frames=200, rounds=3, devices=(50, 500), quix=True)
-LONG = Size(batches=10_000, frames=1000, rounds=5, devices=(50, 500, 5000), quix=True)
+SHORT = Size(batches=1500, frames=100, rounds=3, devices=(50, 500), quix=False)
+LONG = Size(batches=6000, frames=600, rounds=3, devices=(50, 500, 5000), quix=True)
 
 
 @dataclass

@@ -13,7 +13,7 @@ import faust
 import faust.streams
 from faust.types.auth import SASLMechanism
 
-from overt_processors import telemetry
+from overt_processors import drain, telemetry
 from overt_processors.acknowledge import EXIT_REDELIVER, die
 from overt_processors.apps import App
 from overt_processors.gate import Gate
@@ -41,7 +41,7 @@ def create_app(settings: Settings, row: App, instance: str) -> "faust.App":
         )
     pace = settings.pace(row.section)
     context = ssl.create_default_context(cafile=str(settings.kafka.ca))
-    return faust.App(
+    return drain.App(
         row.name,
         broker=[f"kafka://{host.strip()}" for host in settings.kafka.bootstrap.split(",")],
         broker_credentials=faust.SASLCredentials(

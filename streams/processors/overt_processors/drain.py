@@ -1,0 +1,65 @@
+"""A record on its way from the consumer into the agent's buffer, without four tasks for each.
+
+Faust hands every record to its stream by ``wait_first(callback(record), suspend_flow.wait())``:
+four tasks and a wait, a fifth of what a batch costs in refine, although the callback waits for
+nothing unless the buffer is full. Here the callback is first run as far as it goes; if it comes to
+its end, that is all; if it has to wait, Faust's own way goes on from where it stands. What happens
+on a suspend, a stop or a failure is Faust's, unchanged.
+"""
+
+import types
+from collections.abc import Coroutine, Generator
+from typing import Any
+
+import faust
+
+
+class App(faust.App):
+    """A Faust app whose consumer does so."""
+
+    def _new_consumer(self) -> Any:
+        consumer = super()._new_consumer()
+        consumer.wait_first = hastened(consumer.wait_first)
+        return consumer
+
+
+def hastened(wait_first: Any) -> Any:
+    """Return ``wait_first`` for a consumer: at once where the first of two does not wait."""
+
+    async def first(*coros: Any, timeout: Any = None) -> Any:
+        # Two: the callback and the suspend. The consumer waits in other ways for other things.
+        if len(coros) != 2 or timeout is not None or not isinstance(coros[0], types.CoroutineType):
+            return await wait_first(*coros, timeout=timeout)
+        work, suspended = coros
+        try:
+            waited = work.send(None)
+        except BaseException as exc:
+            suspended.close()
+            if isinstance(exc, StopIteration):
+                return None  # the consumer looks at no result
+            raise
+        return await wait_first(_rest(work, waited), suspended)
+
+    return first
+
+
+async def _rest(work: Coroutine[Any, Any, Any], waited: Any) -> Any:
+    return await _resumed(work, waited)
+
+
+@types.coroutine
+def _resumed(work: Coroutine[Any, Any, Any], waited: Any) -> Generator[Any, Any, Any]:
+    """Go on with a coroutine that already waits for something."""
+    try:
+        while True:
+            try:
+                value = yield waited
+            except GeneratorExit:
+                work.close()
+                raise
+            except BaseException as exc:  # a cancel, too, is for the coroutine
+                waited = work.throw(exc)
+            else:
+                waited = work.send(value)
+    except StopIteration as stop:
+        return stop.value
