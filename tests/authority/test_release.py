@@ -14,7 +14,7 @@ from overt_authority.publish import MemoryPublisher
 from overt_authority.services import Services
 from overt_schemas import api, codec, topics
 from overt_schemas.envelope.part import Segment, SegmentHeader, dump, load
-from overt_schemas.records import AuditEntry, Beacon, Consent, Signed
+from overt_schemas.records import AuditEntry, Beacon, Consent, Grant, Signed
 from tests.authority import kit, story
 from tests.authority.kit import World
 
@@ -220,3 +220,54 @@ def _as_device(world: World, endpoint: story.Endpoint) -> tuple[str, str]:
     name = kit.name("endpoint", endpoint.enrolled.device.hex(), "demo")
     folder = world.folder / "devices" / endpoint.enrolled.device.hex()
     return kit.issue(world.device_ca, name, folder)
+
+
+def test_an_ended_grant_releases_nothing_more(reader: Reader, url: str, world: World) -> None:
+    assert reader.ask().status_code == 200
+
+    with kit.caller(url, world, world.certificate("operator", "op-9")) as operator:
+        answers = [operator.post(f"{api.GRANTS}/{reader.grant}/end", json={}) for _ in range(2)]
+        approved = operator.post(f"{api.GRANTS}/{reader.grant}/approve", json={})
+    refused = reader.ask()
+
+    assert [answer.json()["state"] for answer in answers] == ["ended", "ended"]
+    assert (refused.status_code, refused.json()["error"]) == (403, api.EXPIRED)
+    assert (approved.status_code, approved.json()["error"]) == (403, api.EXPIRED)
+
+
+def test_the_end_of_a_grant_is_logged_and_told_once_with_a_higher_version(
+    reader: Reader, spoken: MemoryPublisher
+) -> None:
+    before = told_grants(spoken, reader.grant)[-1]
+
+    reader.services.grants.end(reader.grant, "op-9")
+    reader.services.grants.end(reader.grant, "op-9")
+
+    *_, last = told_grants(spoken, reader.grant)
+    ends = [e for e in reader.services.log.entries(0, 1000) if e.detail.startswith("end ")]
+    assert (last.state, last.version) == ("ended", before.version + 1)
+    assert [(e.kind, e.actor, e.grant) for e in ends] == [("grant", "op-9", reader.grant)] * 2
+
+
+def test_a_grant_does_not_end_unlogged(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_log(reader.services, monkeypatch)
+
+    with pytest.raises(Exception, match="log"):
+        reader.services.grants.end(reader.grant, "op-9")
+
+    held = reader.services.grants.find(reader.grant)
+    assert held is not None
+    assert held.grant.state == "active"
+
+
+def test_a_subscriber_ends_no_grant(reader: Reader) -> None:
+    answer = reader.client.post(f"{api.GRANTS}/{reader.grant}/end", json={})
+
+    assert answer.status_code == 403
+    assert reader.ask().status_code == 200
+
+
+def told_grants(spoken: MemoryPublisher, grant: str) -> list[Grant]:
+    """What was published of a grant, in order."""
+    records = [record for record in spoken.of(topics.GRANT) if record.key == grant.encode()]
+    return [codec.unpack(Grant, codec.decode(record.value, Signed).body) for record in records]

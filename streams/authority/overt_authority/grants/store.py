@@ -35,7 +35,7 @@ GROUP_PREFIX = "group:"
 
 
 class Grants:
-    """Asks for, approves and finds grants."""
+    """Asks for, approves, ends and finds grants."""
 
     def __init__(
         self, database: Database, outbox: Outbox, announcer: Announcer, log: AuditLog
@@ -82,6 +82,27 @@ class Grants:
                 changed = replace(
                     held.grant, approvers=approvers, state=state, version=held.grant.version + 1
                 )
+                held = replace(held, grant=changed)
+                where = GRANTS.c.grant == grant
+                db.execute(GRANTS.update().where(where).values(**_columns(changed)))
+                self._announce(db, changed)
+        self._outbox.flush()
+        return held
+
+    def end(self, grant: str, operator: str) -> Held:
+        """Return the grant, ended by any operator; one that has ended stays as it is.
+
+        What was released stays released, what is still to be is refused from the next call on; the
+        grant's feed goes once the reconciler reads the record.
+        """
+        held = self.find(grant)
+        if held is None:
+            raise Refused("no such grant", reason=api.NO_GRANT)
+        self._log.append([_draft(held, operator, "end")])
+        with self._database.write() as db:
+            held = _find(db, grant) or held
+            if held.grant.state != rules.ENDED:
+                changed = replace(held.grant, state=rules.ENDED, version=held.grant.version + 1)
                 held = replace(held, grant=changed)
                 where = GRANTS.c.grant == grant
                 db.execute(GRANTS.update().where(where).values(**_columns(changed)))

@@ -78,9 +78,14 @@ def _grants(services: Services) -> list[BaseRoute]:
         grant = services.grants.approve(fields.name(call.path, "grant"), call.name).grant
         return {"grant": grant.grant, "state": grant.state}
 
+    def end(call: Call) -> Mapping[str, Any]:
+        grant = services.grants.end(fields.name(call.path, "grant"), call.name).grant
+        return {"grant": grant.grant, "state": grant.state}
+
     return [
         route("POST", api.GRANTS, request, Kind.OPERATOR, max_bytes=1_048_576),
         route("POST", api.GRANTS + "/{grant}/approve", approve, Kind.OPERATOR),
+        route("POST", api.GRANTS + "/{grant}/end", end, Kind.OPERATOR),
     ]
 
 
