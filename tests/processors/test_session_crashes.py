@@ -44,14 +44,18 @@ class Device:
     def boot_id(self) -> bytes:
         return self.boot.to_bytes(16, "big")
 
-    def activity(self, lengths: tuple[int, int], dropped: set[int], lost: set[int]) -> None:
-        """Add an activity to what the streams will write."""
+    def activity(
+        self, lengths: tuple[int, int], dropped: set[int], lost: set[int], is_killed: bool
+    ) -> None:
+        """Add an activity to what the streams will write; of a killed one the final is missing."""
         for stream in (0, 1):
             start, length = self.next[stream], lengths[stream]
             for n in range(start, start + length):
                 if (n - start) * 2 + stream in lost:
                     continue
-                mark = ("f" if n == start else "") + ("l" if n == start + length - 1 else "")
+                mark = ("f" if n == start else "") + (
+                    "l" if n == start + length - 1 and not is_killed else ""
+                )
                 gone = (n - start) * 2 + stream in dropped and (stream, n) != (0, start)
                 self.script[stream].append(
                     missed(n, stream, self.boot_id)
@@ -62,7 +66,7 @@ class Device:
         self.begun += 1
 
     def end_boot(self) -> None:
-        """End the boot, killing the tail of the last activity; input tells."""
+        """End the boot; the input stream tells."""
         self.script[0].append(Ended(device=DEVICE, boot=self.boot_id))
         self.boot += 1
         self.begun, self.next = 0, [0, 0]
@@ -86,11 +90,8 @@ class SessionCrashes(RuleBasedStateMachine):
         self, lengths: tuple[int, int], dropped: set[int], lost: set[int], is_killed: bool,
         written: tuple[int, int],
     ) -> None:  # fmt: skip
-        self.device.activity(lengths, dropped, lost)
-        if is_killed:  # the final batches were never spooled
-            for stream in (0, 1):
-                if len(self.device.script[stream]) > self.device.sent[stream] + 1:
-                    self.device.script[stream].pop()
+        self.device.activity(lengths, dropped, lost, is_killed)
+        if is_killed:
             self.device.end_boot()
         for stream in (0, 1):
             self.parts_come(stream, written[stream], 1)
