@@ -37,7 +37,7 @@ OTHER = "other"
 REASONS = WITHHELD_REASONS | {
     "empty", "size", "malformed", "schema_not_allowed", "unknown_schema", "header", "stream",
     "key", "period", "signature", "wrap", "tag", "padding", "bomb", "inflate", "columns", "time",
-    "bounds", "tombstone", "segment", "mark", "cose",
+    "raster", "bounds", "tombstone", "segment", "mark", "cose",
     "unknown_device", "unknown_person", "unknown_consent", "unknown_policy", "unknown_beacon",
     "unknown_person_key", "unknown_epoch", "unknown_key", "key_expired",
     "device_revoked", "person_state", "erased",

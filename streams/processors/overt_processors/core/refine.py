@@ -6,7 +6,7 @@ The outcome depends on the record, the registries and the keys alone; ``Memory``
 
 from dataclasses import dataclass, field, replace
 
-from overt_processors.core import activity, admission, opening, sealing
+from overt_processors.core import activity, admission, opening, pictures, sealing
 from overt_processors.core.opening import Keys
 from overt_processors.core.outcome import (
     Dropped,
@@ -27,7 +27,15 @@ from overt_schemas.envelope import batch as envelope
 from overt_schemas.envelope import padding
 from overt_schemas.envelope.marks import BOOT_END, TOMBSTONE, WITHHELD_REASONS, seal_mark
 from overt_schemas.errors import Malformed, Permanent, Refused, Untrusted
-from overt_schemas.records import BootEnd, DeadLetter, Policy, SealedBatch, Signed, Tombstone
+from overt_schemas.records import (
+    BootEnd,
+    DeadLetter,
+    FrameBatch,
+    Policy,
+    SealedBatch,
+    Signed,
+    Tombstone,
+)
 from overt_schemas.signing import device_key_id, open_record
 
 _COUNTS = range(2**40)
@@ -96,6 +104,8 @@ def _batch(
     admission.person_of(registries, period.header.person)
     padded, batch = opening.open_batch(record, head, period.key)
     reading = activity.read(batch)
+    if isinstance(batch, FrameBatch):
+        pictures.check(batch)
     content = sealing.Content(
         raw=raw, record=record, head=head, period=period.header, padded=padded, batch=batch,
         flags=reading.flags,
