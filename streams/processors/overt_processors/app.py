@@ -80,10 +80,9 @@ def attach(app: "faust.App", row: App, processor: Processor, gate: Gate) -> None
     """Give the app its one agent, which hands each record to the processor."""
     topic = app.topic(
         row.topic,
-        key_type=bytes,
-        value_type=bytes,
-        key_serializer="raw",
-        value_serializer="raw",
+        schema=drain.AsItCame(
+            key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        ),
         partitions=CATALOGUE[row.topic].partitions,
     )
 

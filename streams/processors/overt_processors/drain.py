@@ -23,6 +23,19 @@ class App(faust.App):
         return consumer
 
 
+class AsItCame(faust.Schema):
+    """Keys and values as the brokers gave them: nothing to look up, nothing to load."""
+
+    def compile(self, app: Any, **_: Any) -> Any:
+        """Return how an event is made of a message."""
+        event = app.create_event
+
+        async def decode(message: Any, *, propagate: bool = False) -> Any:
+            return event(message.key, message.value, message.headers, message)
+
+        return decode
+
+
 def hastened(wait_first: Any) -> Any:
     """Return ``wait_first`` for a consumer: at once where the first of two does not wait."""
 
