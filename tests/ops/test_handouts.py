@@ -45,6 +45,8 @@ def mentioned(path: Path, layout: Layout) -> set[str]:
         ("authority", {"authority"}),
         ("refine-input", {"refine"}),
         ("refine-frame", {"refine"}),
+        ("feed", {"feed"}),
+        ("session", {"session"}),
         ("sink", {"sink", "sink-probe"}),
     ],
 )
@@ -64,6 +66,11 @@ def test_only_the_authority_is_pointed_at_keys_that_sign(layout: Layout) -> None
     }
 
     assert pointing == {"authority"}
+
+
+@pytest.mark.parametrize("service", ["feed", "session"])
+def test_who_opens_nothing_has_no_door_to_the_keys(layout: Layout, service: str) -> None:
+    assert set(settings(layout.settings(service))["authority"]) == {"root_key"}
 
 
 def test_subscribers_have_no_identity_in_the_store(layout: Layout) -> None:

@@ -71,7 +71,7 @@ def test_an_endpoint_may_write_what_it_captures_and_read_only_instructions() -> 
     }
 
 
-def test_nobody_reads_sealed_content_but_refine_and_sink() -> None:
+def test_nobody_reads_sealed_content_but_who_refines_routes_and_keeps_it() -> None:
     sealed = {topics.INPUT, topics.FRAME, topics.PART}
 
     readers = {
@@ -81,8 +81,26 @@ def test_nobody_reads_sealed_content_but_refine_and_sink() -> None:
     assert readers == {
         ("refine", topics.INPUT),
         ("refine", topics.FRAME),
+        ("feed", topics.PART),
+        ("session", topics.PART),
         ("sink", topics.PART),
     }
+
+
+def test_one_service_alone_has_a_right_on_the_cluster_and_it_reads_no_content() -> None:
+    on_cluster = {(b.principal, b.operation) for b in DECLARED.access if b.resource == "cluster"}
+    others = {
+        (b.operation, b.name)
+        for b in DECLARED.access
+        if b.principal == "reconcile" and b.resource != "cluster"
+    }
+
+    assert on_cluster == {("reconcile", word) for word in ("create", "alter", "describe")}
+    assert others == {("read", topics.CONTROL), ("read", topics.GRANT)}
+
+
+def test_the_feed_app_writes_nowhere_until_a_grant_lets_it() -> None:
+    assert not [b for b in DECLARED.access if b.principal == "feed" and b.operation == "write"]
 
 
 def test_no_identity_of_the_store_that_writes_content_can_delete_it() -> None:
@@ -103,6 +121,10 @@ def test_no_identity_of_the_store_that_writes_content_can_delete_it() -> None:
         pytest.param("access", [{"principals": ["nobody-knows"], "read": []}], id="principal"),
         pytest.param("access", [{"principals": ["sink"], "groups": ["refine"]}], id="group"),
         pytest.param("access", [{"principals": ["sink"], "reed": []}], id="typing slip"),
+        pytest.param("access", [{"principals": ["sink"], "cluster": ["*"]}], id="cluster all"),
+        pytest.param(
+            "access", [{"principals": ["sink"], "cluster": ["alter_configs"]}], id="cluster config"
+        ),
         pytest.param("principals", {"services": ["*"], "classes": []}, id="everybody"),
         pytest.param("principals", {"services": ["broker-1"], "classes": []}, id="super user"),
         pytest.param("principals", {"services": ["nobody"], "classes": []}, id="any certificate"),

@@ -5,7 +5,8 @@ tables, as far as they apply::
 
     state_dir = "..."     the process's own 0700 folder
     [kafka]               bootstrap, ca, username, password_file
-    [authority]           url, ca, cert, key, root_key     (everybody but the authority)
+    [authority]           url, ca, cert, key, root_key     (everybody but the authority; root_key
+                          alone for whoever believes signatures and asks for no key)
     [store]               url, access_key_file, secret_key_file, hot, warm, cold, filer_probe_url
     [index]               url                              (the sink writes, the authority reads)
 """
@@ -130,10 +131,17 @@ class Handouts:
         }
         self.write(path, tables)
 
-    def write_processor(self, service: str) -> None:
+    def write_refine(self, service: str) -> None:
         """Write the settings of a refine worker; both streams act as the principal ``refine``."""
         folder = self.identity(certs.Kind.SERVICE, "refine")
         tables = {"kafka": self.kafka("refine"), "authority": self.authority(folder)}
+        self.write(self.layout.settings(service), tables)
+
+    def write_keyless(self, service: str) -> None:
+        """Write the settings of a service that opens nothing: brokers, and whom to believe."""
+        private_dir(self.layout.principal(service))
+        trust: Table = {"root_key": str(self.layout.root_pub)}
+        tables = {"kafka": self.kafka(service), "authority": trust}
         self.write(self.layout.settings(service), tables)
 
     def write_sink(self) -> None:

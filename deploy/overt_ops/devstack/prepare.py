@@ -77,8 +77,10 @@ def _secrets(layout: Layout, cluster: Cluster) -> None:
 def hand_out(handouts: Handouts, declared: Topology) -> None:
     """Write everybody's settings, and passwords for users whose process comes later."""
     handouts.write_authority()
-    for name in products.PROCESSORS:
-        handouts.write_processor(name)
+    for name in products.REFINE:
+        handouts.write_refine(name)
+    for name in products.ROUTERS:
+        handouts.write_keyless(name)
     handouts.write_sink()
     handouts.write_connection()
     for user in declared.users:

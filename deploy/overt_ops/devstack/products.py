@@ -47,10 +47,13 @@ TABLE = (
         arguments=("refine", "--stream", "frame"),
         stage=2,
     ),
+    Product(name="feed", command="overt-processors", arguments=("feed",), stage=2),
+    Product(name="session", command="overt-processors", arguments=("session",), stage=2),
     Product(name="sink", command="overt-sink", arguments=("run",), stage=2),
 )
 ALL = tuple(product.name for product in TABLE)
-PROCESSORS = ("refine-input", "refine-frame")
+REFINE = ("refine-input", "refine-frame")
+ROUTERS = ("feed", "session")  # move parts and headers, and open nothing
 
 
 def check(wanted: Sequence[str]) -> None:

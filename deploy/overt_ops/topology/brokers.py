@@ -50,11 +50,19 @@ from overt_ops.topology.plan import LiveTopic
 
 # Passwords are 32 random bytes: stretching guards weak ones only, and costs at every connection.
 _ITERATIONS = 8192
-_RESOURCES = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP}
+_RESOURCES = {
+    "topic": ResourceType.TOPIC,
+    "group": ResourceType.GROUP,
+    "cluster": ResourceType.BROKER,  # librdkafka's name for it
+}
+_NAMES = {kind: name for name, kind in _RESOURCES.items()}
 _OPERATIONS = {
     "read": AclOperation.READ,
     "write": AclOperation.WRITE,
     "describe": AclOperation.DESCRIBE,
+    "create": AclOperation.CREATE,
+    "alter": AclOperation.ALTER,
+    "delete": AclOperation.DELETE,
 }
 
 
@@ -243,7 +251,8 @@ def _acl(binding: Binding) -> AclBinding:
 
 
 def _binding(acl: AclBinding) -> Binding:
-    resource, operation = acl.restype.name.lower(), acl.operation.name.lower()
+    resource = _NAMES.get(acl.restype, acl.restype.name.lower())
+    operation = acl.operation.name.lower()
     if acl.resource_pattern_type != ResourcePatternType.LITERAL:
         resource = f"{acl.resource_pattern_type.name.lower()}:{resource}"
     principal = acl.principal.removeprefix("User:")
@@ -253,7 +262,7 @@ def _binding(acl: AclBinding) -> Binding:
 def _filter(binding: Binding) -> AclBindingFilter:
     pattern, _, resource = binding.resource.rpartition(":")
     return AclBindingFilter(
-        ResourceType[resource.upper()],
+        _RESOURCES[resource] if resource in _RESOURCES else ResourceType[resource.upper()],
         binding.name,
         ResourcePatternType[pattern.upper()] if pattern else ResourcePatternType.LITERAL,
         f"User:{binding.principal}",

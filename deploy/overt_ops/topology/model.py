@@ -21,6 +21,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _FROM_CERTIFICATES = re.compile(r"broker-\d+|nobody|endpoint\..*")
 _KEEP = re.compile(r"(\d+)(h|d)")
 _LOOKING = frozenset({"describe", "describe_groups"})
+_CLUSTER, _ON_CLUSTER = "kafka-cluster", frozenset({"create", "alter", "describe"})
 _UNIT_MS = {"h": 3_600_000, "d": 86_400_000}
 # What a topic may set beside the defaults, and Kafka's name for it.
 _OWN = {"largest": "max.message.bytes", "compression": "compression.type"}
@@ -33,6 +34,7 @@ class Resource(Enum):
 
     TOPIC = "topic"
     GROUP = "group"
+    CLUSTER = "cluster"
 
 
 class Operation(Enum):
@@ -41,6 +43,10 @@ class Operation(Enum):
     READ = "read"
     WRITE = "write"
     DESCRIBE = "describe"
+    # What it takes to make feeds and to take them away.
+    CREATE = "create"
+    ALTER = "alter"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -241,7 +247,7 @@ def _access(
 ) -> frozenset[Binding]:
     found = set()
     for entry in entries:
-        _keys("access", entry, {"principals", "read", "write", "groups", *_LOOKING})
+        _keys("access", entry, {"principals", "read", "write", "groups", "cluster", *_LOOKING})
         wanted = [
             (Resource.TOPIC, Operation.READ, entry.get("read", ()), topics),
             (Resource.TOPIC, Operation.WRITE, entry.get("write", ()), topics),
@@ -254,15 +260,15 @@ def _access(
             for resource, operation, names, known in wanted:
                 for name in names:
                     _require(name in known, f"access to unknown {resource.value} {name!r}")
-                    found.add(
-                        Binding(
-                            principal=principal,
-                            resource=resource.value,
-                            name=name,
-                            operation=operation.value,
-                        )
-                    )
+                    found.add(_binding(principal, resource, name, operation))
+            for word in entry.get("cluster", ()):
+                _require(word in _ON_CLUSTER, f"nobody may {word!r} the cluster")
+                found.add(_binding(principal, Resource.CLUSTER, _CLUSTER, Operation(word)))
     return frozenset(found)
+
+
+def _binding(who: str, resource: Resource, name: str, operation: Operation) -> Binding:
+    return Binding(principal=who, resource=resource.value, name=name, operation=operation.value)
 
 
 def _buckets(document: Mapping[str, Any]) -> Bucketry:
