@@ -41,10 +41,11 @@ class Size:
     rounds: int
     devices: tuple[int, ...]
     quix: bool
+    repeats: int  # of each point of the growth curves
 
 
-SHORT = Size(batches=1500, frames=100, rounds=3, devices=(50, 500), quix=False)
-LONG = Size(batches=6000, frames=600, rounds=3, devices=(50, 500, 5000), quix=True)
+SHORT = Size(batches=1500, frames=100, rounds=3, devices=(50, 500), quix=False, repeats=1)
+LONG = Size(batches=6000, frames=600, rounds=3, devices=(50, 500, 5000), quix=True, repeats=3)
 
 
 @dataclass
@@ -228,20 +229,20 @@ def _growth(bench: Bench, refine: Lane) -> None:
         rows = fleet.seal(WHOLE, active, size.batches, full)
         refine.cost_s(bench.producer, rows[:active])
         devices.append((number, rows))
-    for _ in range(3):
+    for _ in range(size.repeats):
         for number, rows in devices:
             us = 1e6 / bench.rate(refine, rows) / _EVENTS
             bench.found[f"cpu_us_per_event_{number}_devices"].append(us)
     rows = devices[0][1]
     alone = refine
-    for _ in range(3):
+    for _ in range(size.repeats):
         bench.found["cpu_us_per_event_1_workers"].append(1e6 / bench.rate(alone, rows) / _EVENTS)
     first = bench.site.workers[0]
     shared = len(first.lines("partitions_assigned"))
     second = bench.site.start(name="b")
     both = bench.refine(first, second)
     until(lambda: len(first.lines("partitions_assigned")) > shared, 30, "shared")
-    for _ in range(3):
+    for _ in range(size.repeats):
         bench.found["cpu_us_per_event_2_workers"].append(1e6 / bench.rate(both, rows) / _EVENTS)
 
 
