@@ -30,6 +30,10 @@ bench-stack *ARGS:
 bench-streams *ARGS:
     python -m tests.bench.streams {{ARGS}}
 
+# ten thousand hostile records through real workers: what good traffic waits meanwhile
+bench-hostile *ARGS:
+    python -m tests.bench.hostile {{ARGS}}
+
 # the short version of every bench
 bench: bench-stack (bench-streams "--short")
 

@@ -9,7 +9,7 @@ unknown.
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from types import TracebackType
 from typing import Any
@@ -30,7 +30,7 @@ from overt_schemas import client, codec
 from overt_schemas.errors import Malformed, Transient
 from overt_schemas.records import Signed
 from overt_schemas.signing import Keyring
-from overt_schemas.topics import BEACON, CONTROL, DEVICE, PERSON
+from overt_schemas.topics import BEACON, CATALOGUE, CONTROL, DEVICE, PERSON
 
 # librdkafka's own lines; errors that matter come through `consume`.
 _QUIET = logging.getLogger("librdkafka")
@@ -51,14 +51,17 @@ class RegistryReader:
         root: bytes,
         name: str,
         topics: tuple[str, ...] = _TOPICS,
+        content: str | None = None,
     ) -> None:
         self._topics = topics
+        partitions = CATALOGUE[content].partitions if content else 0
+        self._content = [TopicPartition(content, p, OFFSET_END) for p in range(partitions)]
         self.current = Registries(keyring=Keyring(root=root))
         # A fetch that waits half a second for bytes would make a start and ``read_on`` wait, too.
         self._config = {**client.registry_reader(connection, name), "fetch.wait.max.ms": 100}
         self._reached: dict[str, int] = {}
         self._news: list[News] = []
-        self._waiters: list[Future[None]] = []
+        self._waiters: list[Future[Mapping[int, int]]] = []
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._first: Future[None] = Future()
@@ -81,13 +84,14 @@ class RegistryReader:
         """Return once everything that stood in the registries at the start has been read."""
         self._first.result(timeout_s)
 
-    def read_on(self) -> "Future[None]":
+    def read_on(self) -> "Future[Mapping[int, int]]":
         """Return a future that is done once the registries were read to the end of a later moment.
 
         Every caller gets an end that was asked for *after* its call, so what an answer does not
-        hold did not stand there when the caller met it.
+        hold did not stand there when the caller met it. The result is the end of each partition of
+        ``content`` just before that moment: all below was appended before the registries ended.
         """
-        future: Future[None] = Future()
+        future: Future[Mapping[int, int]] = Future()
         with self._lock:
             self._waiters.append(future)
         return future
@@ -117,24 +121,24 @@ class RegistryReader:
                     asked_s = time.monotonic()
                     with self._lock:
                         waiters, self._waiters = self._waiters, []
+                    content = self._ends(consumer, self._content)
                     self._read_to_end(consumer)
                     self._believe()
                     for waiter in waiters:
-                        waiter.set_result(None)
+                        waiter.set_result({tp.partition: tp.offset for tp in content})
         finally:
             consumer.close()
 
     def _read_to_end(self, consumer: Consumer) -> None:
-        ends = self._ends(consumer)
+        ends = self._ends(consumer, [TopicPartition(t, 0, OFFSET_END) for t in self._topics])
         while not self._stopping.is_set():
-            if all(self._reached.get(topic, 0) >= end for topic, end in ends.items()):
+            if all(self._reached.get(tp.topic, 0) >= tp.offset for tp in ends):
                 return
             self._take(consumer.consume(_BATCH, _POLL_S))
 
-    def _ends(self, consumer: Consumer) -> dict[str, int]:
+    def _ends(self, consumer: Consumer, asked: list[TopicPartition]) -> list[TopicPartition]:
         """Return the end offsets of this moment, in one request to the brokers."""
-        asked = [TopicPartition(topic, 0, OFFSET_END) for topic in self._topics]
-        while not self._stopping.is_set():
+        while asked and not self._stopping.is_set():
             try:
                 found = consumer.offsets_for_times(asked, timeout=_TIMEOUT_S)
             except KafkaException as exc:
@@ -143,9 +147,11 @@ class RegistryReader:
                 continue
             failed = [tp.error.name() for tp in found if tp.error is not None]
             if not failed:
-                return {tp.topic: tp.offset for tp in found}
+                return list(found)
             telemetry.registries_lag(failed[0])
             self._stopping.wait(_POLL_S)
+        if not asked:
+            return []
         raise Transient("stopped while reading the registries", reason="stopped")
 
     def _take(self, messages: Iterable[Any]) -> None:

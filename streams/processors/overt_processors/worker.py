@@ -72,7 +72,8 @@ def run(settings: Settings, row: App, instance: str) -> int:
     if row.needs_keys:
         authority.require()
     connection = settings.kafka.connection(f"{row.name}-registries")
-    with RegistryReader(connection, authority.root(), row.name, row.registries) as reader:
+    content = row.topic if row.needs_keys else None
+    with RegistryReader(connection, authority.root(), row.name, row.registries, content) as reader:
         reader.wait_ready()
         version = reader.current.keyring.version
         keys = None

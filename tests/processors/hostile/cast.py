@@ -29,7 +29,7 @@ from tests.processors.world import START_MS, World, frame_batch, input_batch
 
 OTHER_PERSON = "p-00000000000000bb"
 HOUR_MS = 3_600_000
-# Beacon 1 is in force at START; 2 came two hours before... numbers rise with time, so:
+# Beacons an hour apart; the second is in force at the world's start.
 OLD, IN_FORCE, LATER = 1, 2, 3
 
 
@@ -109,6 +109,7 @@ class Cast:
     paused: Sender = field(init=False)
     withdrawn: Sender = field(init=False)
     stranger: Sender = field(init=False)
+    honest: tuple[Sender, ...] = field(init=False)
     _devices: list[Device] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -123,6 +124,7 @@ class Cast:
         self.paused = self._join(4, pauses=(PauseSpan(from_ms=START_MS - HOUR_MS // 2, to_ms=0),))
         self.withdrawn = self._join(5, consent_ends=START_MS)
         self.stranger = Sender.of(self._device(6))
+        self.honest = tuple(self._join(number) for number in range(7, 15))
 
     def _beacon(self, number: int, issued_ms: int) -> Beacon:
         return self.world.beacon(number, issued_ms)

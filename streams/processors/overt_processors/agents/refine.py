@@ -1,6 +1,7 @@
 """Refine, around the core: take a record, decide, produce, acknowledge in its turn."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -44,9 +45,9 @@ class Refiner:
     acknowledger: Acknowledger
     guard: Guard = field(default_factory=Guard)
     memory: refine.Memory = field(default_factory=refine.Memory)
-    # Offsets below which every record of a partition had been appended when the registries were
-    # last read to their end: what is unknown there needs no second look.
-    settled: dict[Any, int] = field(default_factory=dict)
+    # By partition, the offset below which every record had been appended when the registries were
+    # last read to their end: what is unknown there needs no second look. True whoever asked.
+    settled: Mapping[int, int] = field(default_factory=dict)
 
     async def handle(self, event: Any) -> None:
         """Take one record all the way to the producer's buffer."""
@@ -80,13 +81,13 @@ class Refiner:
     async def _decide(self, tp: Any, raw: Raw) -> Outcome:
         if self.reader.current.keyring.version != self.key_set:
             await self._renew_keys()
-        settled = raw.offset < self.settled.get(tp, 0)
+        settled = raw.offset < self.settled.get(tp.partition, 0)
         outcome = self._step(raw, settled=settled)
         if not isinstance(outcome, Unsure):
             return outcome
-        high = self.app.consumer.highwater(tp)
-        await asyncio.wrap_future(self.reader.read_on())
-        self.settled[tp] = max(high or 0, raw.offset + 1)
+        # Of all partitions at once: asking is bounded to once a second, and whoever spreads
+        # strangers over the partitions would else cost each of them its turn.
+        self.settled = await asyncio.wrap_future(self.reader.read_on())
         if self.reader.current.keyring.version != self.key_set:
             await self._renew_keys()
         return self._step(raw, settled=True)
@@ -117,7 +118,6 @@ class Refiner:
         telemetry.partitions_revoked(partitions, self.acknowledger.discard())
         self.guard.clear()
         self.memory.clear()
-        self.settled.clear()
 
     async def assigned(self, partitions: list[int]) -> None:
         """Be ready at once: nothing is kept from one assignment to the next."""
