@@ -44,7 +44,7 @@ class Size:
     repeats: int  # of each point of the growth curves
 
 
-SHORT = Size(batches=1500, frames=100, rounds=3, devices=(50, 500), quix=False, repeats=1)
+SHORT = Size(batches=1000, frames=50, rounds=3, devices=(50, 500), quix=False, repeats=1)
 LONG = Size(batches=6000, frames=600, rounds=3, devices=(50, 500, 5000), quix=True, repeats=3)
 
 
