@@ -47,6 +47,7 @@ def mentioned(path: Path, layout: Layout) -> set[str]:
         ("refine-frame", {"refine"}),
         ("feed", {"feed"}),
         ("session", {"session"}),
+        ("reconcile", {"reconcile"}),
         ("sink", {"sink", "sink-probe"}),
     ],
 )
@@ -68,7 +69,7 @@ def test_only_the_authority_is_pointed_at_keys_that_sign(layout: Layout) -> None
     assert pointing == {"authority"}
 
 
-@pytest.mark.parametrize("service", ["feed", "session"])
+@pytest.mark.parametrize("service", ["feed", "session", "reconcile"])
 def test_who_opens_nothing_has_no_door_to_the_keys(layout: Layout, service: str) -> None:
     assert set(settings(layout.settings(service))["authority"]) == {"root_key"}
 

@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from overt_ops.cli import demo, dev, dlq, pipeline, replay, simulate, topology
+from overt_ops.cli import demo, dev, dlq, pipeline, reconcile, replay, simulate, topology
 from overt_ops.cli.exits import code_of
 from overt_schemas.errors import EXIT_FAILURE, EXIT_INTERRUPTED, OvertError
 
@@ -27,6 +27,7 @@ app.command("demo")(demo.command)
 app.command("simulate")(simulate.command)
 app.add_typer(dev.app, name="dev")
 app.add_typer(topology.app, name="topology")
+app.command("reconcile")(reconcile.command)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(replay.app, name="replay")

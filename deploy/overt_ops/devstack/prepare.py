@@ -79,7 +79,7 @@ def hand_out(handouts: Handouts, declared: Topology) -> None:
     handouts.write_authority()
     for name in products.REFINE:
         handouts.write_refine(name)
-    for name in products.ROUTERS:
+    for name in products.KEYLESS:
         handouts.write_keyless(name)
     handouts.write_sink()
     handouts.write_connection()

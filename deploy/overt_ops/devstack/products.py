@@ -49,11 +49,12 @@ TABLE = (
     ),
     Product(name="feed", command="overt-processors", arguments=("feed",), stage=2),
     Product(name="session", command="overt-processors", arguments=("session",), stage=2),
+    Product(name="reconcile", command="stream-ops", arguments=("reconcile",), stage=2),
     Product(name="sink", command="overt-sink", arguments=("run",), stage=2),
 )
 ALL = tuple(product.name for product in TABLE)
 REFINE = ("refine-input", "refine-frame")
-ROUTERS = ("feed", "session")  # move parts and headers, and open nothing
+KEYLESS = ("feed", "session", "reconcile")  # believe signatures, and open nothing
 
 
 def check(wanted: Sequence[str]) -> None:

@@ -232,18 +232,19 @@ class Brokers:
 
     def allow(self, changes: Iterable[Allow]) -> None:
         """Add rights."""
-        acls = [_acl(change.binding) for change in changes]
+        acls = [acl_of(change.binding) for change in changes]
         if acls:
             results(lambda: self._admin.create_acls(acls).values())
 
     def withdraw(self, changes: Iterable[Withdraw]) -> None:
         """Remove rights; in force within the call."""
-        filters = [_filter(change.binding) for change in changes]
+        filters = [filter_of(change.binding) for change in changes]
         if filters:
             results(lambda: self._admin.delete_acls(filters).values())
 
 
-def _acl(binding: Binding) -> AclBinding:
+def acl_of(binding: Binding) -> AclBinding:
+    """Return the right as the client speaks of it."""
     return AclBinding(
         _RESOURCES[binding.resource], binding.name, ResourcePatternType.LITERAL,
         f"User:{binding.principal}", "*", _OPERATIONS[binding.operation], AclPermissionType.ALLOW,
@@ -259,7 +260,8 @@ def _binding(acl: AclBinding) -> Binding:
     return Binding(principal=principal, resource=resource, name=acl.name, operation=operation)
 
 
-def _filter(binding: Binding) -> AclBindingFilter:
+def filter_of(binding: Binding) -> AclBindingFilter:
+    """Return what finds this right and no other."""
     pattern, _, resource = binding.resource.rpartition(":")
     return AclBindingFilter(
         _RESOURCES[resource] if resource in _RESOURCES else ResourceType[resource.upper()],
