@@ -31,7 +31,7 @@ DENIED = "TOPIC_AUTHORIZATION_FAILED"
 CONTENT = (topics.INPUT, topics.FRAME, topics.PART, topics.PRESENCE, topics.CONSENT)
 
 
-@pytest.mark.parametrize("user", ["alice", "mallory", "auditor", "reconcile"])
+@pytest.mark.parametrize("user", ["alice", "mallory", "auditor", "reconcile", "operator"])
 @pytest.mark.parametrize("topic", CONTENT)
 def test_who_has_no_right_is_refused_on_every_content_topic(
     stack: Running, user: str, topic: str
@@ -48,6 +48,38 @@ def test_refine_reads_what_it_refines(stack: Running, topic: str) -> None:
 def test_refine_cannot_write_where_endpoints_write(stack: Running) -> None:
     assert write(scram(stack, "refine"), topics.INPUT) == DENIED
     assert write(scram(stack, "refine"), topics.PART) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("user", "reads", "writes"),
+    [
+        ("feed", {topics.PART, topics.CONTROL, topics.DEVICE, topics.PERSON, topics.GRANT}, set()),
+        (
+            "session",
+            {topics.PART, topics.CONTROL, topics.SESSION},
+            {topics.SESSION, topics.DEADLETTER},
+        ),
+        ("reconcile", {topics.CONTROL, topics.GRANT}, set()),
+    ],
+)
+def test_who_moves_parts_and_makes_feeds_has_no_topic_beyond_its_work(
+    stack: Running, user: str, reads: set[str], writes: set[str]
+) -> None:
+    own = scram(stack, user)
+
+    assert {t for t in topics.CATALOGUE if read(own, t) == "ok"} == reads
+    assert {t for t in topics.CATALOGUE if write(own, t) == "ok"} == writes
+
+
+def test_who_makes_feeds_can_delete_no_other_topic(stack: Running) -> None:
+    admin = AdminClient(scram(stack, "reconcile"))
+
+    answers = admin.delete_topics([topics.PART, topics.GRANT])
+
+    for future in answers.values():
+        with pytest.raises(KafkaException) as refusal:
+            future.result(10)
+        assert refusal.value.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
 
 
 def test_a_wrong_password_is_no_password(stack: Running) -> None:
