@@ -1,10 +1,13 @@
 """What the registries believe."""
 
+from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
 
 from overt_processors.core.registry import News, Pause, Registries, learn
+from overt_processors.registries import answer
 from overt_schemas.records import KeySet, Signed
 from overt_schemas.signing import ROOT, Keyring, SigningKey
 from tests.processors.world import GROUP, START_MS, World
@@ -125,3 +128,14 @@ def test_a_beacon_number_that_does_not_rise_teaches_nothing() -> None:
     after = told(world, world.authority.sign_record(replayed), start=registries)
 
     assert after.beacons == registries.beacons
+
+
+def test_who_was_taken_away_while_waiting_for_the_registries_ends_nobody() -> None:
+    """A rebalance cancels the record in hand, and with it the future that it waits for."""
+    gone: Future[Mapping[int, int]] = Future()
+    stays: Future[Mapping[int, int]] = Future()
+    gone.cancel()
+
+    answer([gone, stays], {0: 7})
+
+    assert stays.result(0) == {0: 7}

@@ -124,8 +124,7 @@ class RegistryReader:
                     content = self._ends(consumer, self._content)
                     self._read_to_end(consumer)
                     self._believe()
-                    for waiter in waiters:
-                        waiter.set_result({tp.partition: tp.offset for tp in content})
+                    answer(waiters, {tp.partition: tp.offset for tp in content})
         finally:
             consumer.close()
 
@@ -176,6 +175,13 @@ class RegistryReader:
             for reason in learnt.refused:
                 telemetry.registry_refused("registry", reason)
         return self.current
+
+
+def answer(waiters: Iterable["Future[Mapping[int, int]]"], ends: Mapping[int, int]) -> None:
+    """Let go of who waits; a rebalance or a stop may have taken some of them away."""
+    for waiter in waiters:
+        if waiter.set_running_or_notify_cancel():
+            waiter.set_result(ends)
 
 
 def _read(message: Any) -> list[News]:

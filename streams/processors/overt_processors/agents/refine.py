@@ -1,7 +1,7 @@
 """Refine, around the core: take a record, decide, produce, acknowledge in its turn."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
@@ -48,6 +48,8 @@ class Refiner:
     # By partition, the offset below which every record had been appended when the registries were
     # last read to their end: what is unknown there needs no second look. True whoever asked.
     settled: Mapping[int, int] = field(default_factory=dict)
+    ask: Callable[..., Keys] = obtain
+    _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def handle(self, event: Any) -> None:
         """Take one record all the way to the producer's buffer."""
@@ -79,8 +81,7 @@ class Refiner:
         )
 
     async def _decide(self, tp: Any, raw: Raw) -> Outcome:
-        if self.reader.current.keyring.version != self.key_set:
-            await self._renew_keys()
+        await self._renew_keys()
         settled = raw.offset < self.settled.get(tp.partition, 0)
         outcome = self._step(raw, settled=settled)
         if not isinstance(outcome, Unsure):
@@ -88,8 +89,7 @@ class Refiner:
         # Of all partitions at once: asking is bounded to once a second, and whoever spreads
         # strangers over the partitions would else cost each of them its turn.
         self.settled = await asyncio.wrap_future(self.reader.read_on())
-        if self.reader.current.keyring.version != self.key_set:
-            await self._renew_keys()
+        await self._renew_keys()
         return self._step(raw, settled=True)
 
     def _step(self, raw: Raw, *, settled: bool) -> Outcome:
@@ -97,21 +97,28 @@ class Refiner:
         return refine.step(self.memory, self.reader.current, self.keys, raw, now, settled=settled)
 
     async def _renew_keys(self) -> None:
-        """Ask for the keys again because the key set changed: a new epoch may have begun."""
-        version = self.reader.current.keyring.version
+        """Ask for the keys again because the key set changed: an epoch may have begun, or ended.
+
+        Whatever an epoch that is over could open is forgotten with it.
+        """
         loop = asyncio.get_running_loop()
 
         def wait(seconds: float) -> None:
             asyncio.run_coroutine_threadsafe(asyncio.sleep(seconds), loop).result()
 
-        self.keys = await asyncio.to_thread(
-            obtain,
-            self.authority,
-            lambda: self.reader.current.keyring,
-            lambda: self.clock.wall_us() // 1000,
-            wait,
-        )
-        self.key_set = version
+        async with self._renewing:
+            version = self.reader.current.keyring.version
+            if version == self.key_set:
+                return
+            self.keys = await asyncio.to_thread(
+                self.ask,
+                self.authority,
+                lambda: self.reader.current.keyring,
+                lambda: self.clock.wall_us() // 1000,
+                wait,
+            )
+            self.key_set = version
+            self.memory.periods.keep(self.keys.epochs)
 
     def revoke(self, partitions: list[int]) -> None:
         """Forget all that belongs to this generation."""
@@ -123,7 +130,8 @@ class Refiner:
         """Be ready at once: nothing is kept from one assignment to the next."""
 
     async def tick(self, now_ms: int) -> None:
-        """Do nothing: refine has no timers."""
+        """Let go of the keys of an epoch that is over, also while no record comes."""
+        await self._renew_keys()
 
 
 def _report(outcome: Outcome, raw: Raw) -> tuple[Produced, ...]:

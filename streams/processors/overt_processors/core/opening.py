@@ -6,7 +6,7 @@ inflated, the inflated size before Avro is decoded.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -91,6 +91,16 @@ class Periods:
         if len(self._known) > self._limit:
             self._known.popitem(last=False)
         return opened
+
+    def epochs(self) -> set[str]:
+        """Return the epoch keys that what is remembered was opened with."""
+        return {opened.header.processor_key for opened in self._known.values()}
+
+    def keep(self, epochs: Container[str]) -> None:
+        """Forget the content keys of all epochs but these: what is over opens nothing."""
+        gone = [n for n, o in self._known.items() if o.header.processor_key not in epochs]
+        for name in gone:
+            del self._known[name]
 
     def clear(self) -> None:
         """Forget all content keys."""
