@@ -70,6 +70,9 @@ class Periods:
         self._limit = limit
         self._known: OrderedDict[tuple[bytes, bytes, bytes, bytes], OpenedPeriod] = OrderedDict()
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def open(self, record: SealedBatch, signing_key: bytes, keys: Keys) -> OpenedPeriod:
         """Return the record's period, verified under ``signing_key`` and unwrapped.
 
