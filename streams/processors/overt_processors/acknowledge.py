@@ -14,6 +14,7 @@ alike.
 
 import asyncio
 import os
+import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -62,6 +63,10 @@ class Acknowledger:
         default_factory=lambda: defaultdict(deque), init=False
     )
     _acked: dict[Hashable, int] = field(default_factory=dict, init=False)
+    # Many records share the future of the batch in which they were produced: one callback for all.
+    _together: "dict[asyncio.Future[Any], list[tuple[Hashable, _Item]]]" = field(
+        default_factory=dict, init=False
+    )
     _count: int = field(default=0, init=False)
     _bytes: int = field(default=0, init=False)
     _room: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -83,28 +88,47 @@ class Acknowledger:
         generation: int, produced: "asyncio.Future[Any] | None", appended_s: float | None = None,
         *, held: bool = False,
     ) -> None:  # fmt: skip
-        """Take a record; ``ack`` is called in its turn. Waits while too much is in flight.
+        """Take a record as ``take`` does, and wait while too much is in flight."""
+        self.take(tp, offset, ack, size, generation, produced, appended_s, held=held)
+        if generation == self.generation and self.is_full:
+            await self.room()
+
+    def take(
+        self, tp: Hashable, offset: int, ack: Callable[[], object], size: int,
+        generation: int, produced: "asyncio.Future[Any] | None", appended_s: float | None = None,
+        *, held: bool = False,
+    ) -> None:  # fmt: skip
+        """Take a record; ``ack`` is called in its turn. Whoever takes looks at ``is_full`` then.
 
         ``produced`` is None for a record that yields nothing, or whose effect is written later
-        (``held``). A record of an older generation than the present one is let go. ``appended_s``
-        is when the brokers got it (Unix time).
+        (``held``); several records may name one future. A record of an older generation than the
+        present one is let go. ``appended_s`` is when the brokers got it (Unix time).
         """
         if generation != self.generation:
             return
-        item = _Item(
-            ack=ack, offset=offset, size=size, generation=generation, appended_s=appended_s or 0.0
-        )
+        item = _Item(ack, offset, size, generation, appended_s or 0.0)
         self._queues[tp].append(item)
         self._count += 1
         self._bytes += size
         if produced is None:
             item.held, item.done = held, not held
             self._advance(tp)
-        else:
-            produced.add_done_callback(lambda future: self._produced(tp, item, future))
-        if self._is_full():
-            self._room.clear()
-            await self._room.wait()
+            return
+        together = self._together.get(produced)
+        if together is None:
+            together = self._together[produced] = []
+            produced.add_done_callback(self._produced)
+        together.append((tp, item))
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is in flight that nothing more should be taken."""
+        return self._count >= self.limit or self._bytes >= self.limit_bytes
+
+    async def room(self) -> None:
+        """Wait until half of what may be in flight is done."""
+        self._room.clear()
+        await self._room.wait()
 
     def release(self, tp: Hashable, below: int) -> None:
         """Let go of the held records of a partition below that offset."""
@@ -125,19 +149,27 @@ class Acknowledger:
         self._room.set()
         return count
 
-    def _produced(self, tp: Hashable, item: _Item, future: "asyncio.Future[Any]") -> None:
-        if item.generation != self.generation:
-            future.cancelled() or future.exception()  # looked at, so that nobody warns of it
+    def _produced(self, future: "asyncio.Future[Any]") -> None:
+        """One future is done: that of a record, or of a whole batch of them."""
+        error = None
+        if future.cancelled():
+            error = "cancelled"
+        elif (raised := future.exception()) is not None:  # looked at, so that nobody warns of it
+            error = type(raised).__name__
+        # What belongs to an older generation is ignored, successes and failures alike.
+        own = [row for row in self._together.pop(future) if row[1].generation == self.generation]
+        if error is not None:
+            if own:
+                self.fail(EXIT_REDELIVER, "produce_failed", error=error, offset=own[0][1].offset)
             return
-        if future.cancelled() or future.exception() is not None:
-            error = "cancelled" if future.cancelled() else type(future.exception()).__name__
-            self.fail(EXIT_REDELIVER, "produce_failed", error=error, offset=item.offset)
-            return
-        item.done = True
-        self._advance(tp)
+        for _, item in own:
+            item.done = True
+        for tp in {tp for tp, _ in own}:
+            self._advance(tp)
 
     def _advance(self, tp: Hashable) -> None:
         queue = self._queues[tp]
+        now_s = time.time()
         while queue and queue[0].done:
             item = queue.popleft()
             self._count -= 1
@@ -145,10 +177,7 @@ class Acknowledger:
             self._acked[tp] = item.offset + 1
             item.ack()
             if item.appended_s:
-                telemetry.done(item.appended_s)
+                telemetry.done(now_s - item.appended_s)
         # Half empty before the next record is taken: one wake-up for many records.
         if self._count <= self.limit // 2 and self._bytes <= self.limit_bytes // 2:
             self._room.set()
-
-    def _is_full(self) -> bool:
-        return self._count >= self.limit or self._bytes >= self.limit_bytes

@@ -23,6 +23,7 @@ from overt_processors.guard import EXIT_JUMPED, Guard
 from overt_processors.keys import obtain
 from overt_processors.processor import Context
 from overt_processors.registries import RegistryReader
+from overt_processors.sending import Sender
 from overt_processors.settings import Authority
 from overt_schemas import codec
 from overt_schemas.clock import Clock
@@ -50,11 +51,15 @@ class Refiner:
     settled: Mapping[int, int] = field(default_factory=dict)
     ask: Callable[..., Keys] = obtain
     _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _sender: Sender = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._sender = Sender(self.app)
 
     async def handle(self, event: Any) -> None:
         """Take one record all the way to the producer's buffer."""
-        message, generation = event.message, self.acknowledger.generation
-        tp = message.tp
+        message, acknowledger = event.message, self.acknowledger
+        tp, generation = message.tp, acknowledger.generation
         committed = self.app.consumer._committed_offset.get(tp)
         expected = self.guard.jumped(tp, message.offset, committed)
         if expected is not None:
@@ -64,28 +69,27 @@ class Refiner:
             topic=message.topic, partition=tp.partition, offset=message.offset,
             key=message.key, value=message.value,
         )  # fmt: skip
-        outputs = _report(await self._decide(tp, raw), raw)
-        futures = [await self._send(*output) for output in outputs]
+        # Nothing here waits on the usual way: a coroutine a record is a tenth of a batch's cost.
+        if self.reader.current.keyring.version != self.key_set:
+            await self._renew_keys()
+        outcome = self._step(raw, settled=raw.offset < self.settled.get(tp.partition, 0))
+        if isinstance(outcome, Unsure):
+            outcome = await self._ask_again(raw)
+        futures = []
+        for output in _report(outcome, raw):
+            telemetry.produced(len(output[2]))
+            future = self._sender.append(*output)
+            futures.append(await self._sender.send(*output) if future is None else future)
         # What gives a dead letter and a mark is acknowledged once both stand.
-        future = asyncio.gather(*futures) if len(futures) > 1 else next(iter(futures), None)
-        size = len(raw.value or b"")
-        await self.acknowledger.add(
-            tp, raw.offset, event.ack, size, generation, future, message.timestamp
-        )
+        produced = asyncio.gather(*futures) if len(futures) > 1 else next(iter(futures), None)
+        acknowledger.take(
+            tp, raw.offset, event.ack, len(raw.value or b""), generation, produced,
+            message.timestamp,
+        )  # fmt: skip
+        if acknowledger.is_full:
+            await acknowledger.room()
 
-    async def _send(self, topic: str, key: bytes, value: bytes, partition: int) -> Any:
-        telemetry.produced(len(value))
-        # The aiokafka producer itself: Faust's own send costs as much as the whole of refine.
-        return await self.app.producer._producer.send(
-            topic, value=value, key=key, partition=partition
-        )
-
-    async def _decide(self, tp: Any, raw: Raw) -> Outcome:
-        await self._renew_keys()
-        settled = raw.offset < self.settled.get(tp.partition, 0)
-        outcome = self._step(raw, settled=settled)
-        if not isinstance(outcome, Unsure):
-            return outcome
+    async def _ask_again(self, raw: Raw) -> Outcome:
         # Of all partitions at once: asking is bounded to once a second, and whoever spreads
         # strangers over the partitions would else cost each of them its turn.
         self.settled = await asyncio.wrap_future(self.reader.read_on())
