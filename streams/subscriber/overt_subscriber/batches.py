@@ -200,7 +200,9 @@ class BatchSet:
 
     def forget(self, number: int) -> None:
         """Unlearn a batch that has not been handed on: somebody will bring it again."""
-        if self._facts.pop(number, None) is not None:
+        fact = self._facts.pop(number, None)
+        if fact is not None:
+            self.clones -= fact.cloned
             self._numbers.remove(number)
 
     def is_expired(self, lower: int | None, upper: int) -> bool:

@@ -98,8 +98,7 @@ class Order:
         due = self._due(key, line, final=False)
         due += self.ready(key)
         while sum(other.size for other in self._lines.values()) > self._limit:
-            key, line = max(self._lines.items(), key=lambda item: item[1].size)
-            forced = self._due(key, line, final=True)
+            forced = self._forced()
             if not forced:
                 break
             due += forced
@@ -187,6 +186,19 @@ class Order:
         sealed = line.held.pop(number, None)
         line.size -= sealed.size if sealed is not None else 0
 
+    def _forced(self) -> list[Due]:
+        """Give up on the holes of the stream that holds most of what only the store brings.
+
+        What is ahead has a bound of its own, and giving up on it would free nothing.
+        """
+        stored = {key: line.size - sum(line.ahead.values()) for key, line in self._lines.items()}
+        for key in sorted((k for k, size in stored.items() if size > 0), key=stored.__getitem__,
+                          reverse=True):  # fmt: skip
+            forced = self._due(key, self._lines[key], final=True)
+            if forced:
+                return forced
+        return []
+
     def _due(self, key: StreamKey, line: _Line, *, final: bool) -> list[Due]:
         due: list[Due] = []
         for step in line.batches.advance(line.below, final=final):
@@ -230,7 +242,7 @@ class Order:
         )
         streams = [stream for stream, topic in topics.RAW.items() if topic == mark.topic]
         known = all(notice in self._notices[stream] for stream in streams)
-        for stream in streams:
+        for stream in streams if not known else ():
             self._notices[stream].append(notice)
             for key, line in self._lines.items():
                 if key.stream is stream:
