@@ -1,14 +1,22 @@
 """Which keys exist when: always one in force, the next one before it is needed, old ones kept."""
 
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overt_authority.keys.epochs import DAY_MS, LEAD_MS, WAIT_MS, due, published
+from overt_authority.keys.epochs import DAY_MS, LEAD_MS, SPOOL_AGE_H, WAIT_MS, Due, due, published
 from overt_authority.keys.people import weeks_due
+from overt_authority.policy.rules import parse
 from overt_schemas import topics
+from overt_schemas.errors import Malformed
 from overt_schemas.records import KeyCert
 from overt_schemas.signing import AUTHORITY, PROCESSOR_SEAL, PROCESSOR_SIGN, ROOT, Keyring
 
+TOPOLOGY = Path(__file__).parents[2] / "deploy" / "topology"
 DAY = 20_000 * DAY_MS
 TIMES = st.lists(st.integers(0, 40 * DAY_MS), min_size=1, max_size=12)
 
@@ -52,22 +60,56 @@ def test_the_next_days_keys_are_out_before_any_lease_of_today_ends() -> None:
     }  # fmt: skip
 
 
-def test_a_days_private_key_lives_for_the_retention_sum_and_a_day() -> None:
-    raw = topics.CATALOGUE[topics.INPUT].retention_ms or 0
-    dead = topics.CATALOGUE[topics.DEADLETTER].retention_ms or 0
-    (seal,) = [key for key in due([], DAY) if key.role == PROCESSOR_SEAL]
+def declared_ms(topic: str) -> int:
+    """Return how long the topology keeps a topic, as the brokers are told."""
+    topics_ = yaml.safe_load((TOPOLOGY / "topics.yaml").read_text())["topics"]
+    keep = str(topics_[topic]["keep"])
+    return int(keep[:-1]) * {"h": 3_600_000, "d": DAY_MS}[keep[-1]]
+
+
+def spooled_ms() -> int:
+    """Return the longest that any policy of ours lets an endpoint keep content."""
+    policies = [tomllib.loads(p.read_text()) for p in (TOPOLOGY / "policies").glob("*.toml")]
+    return max(int(policy["spool_age_h"]) for policy in policies) * 3_600_000
+
+
+def seal_keys(now_ms: int = DAY) -> list[Due]:
+    return [key for key in due([], now_ms) if key.role == PROCESSOR_SEAL]
+
+
+def test_a_days_private_key_lives_for_the_retention_sum_of_the_topology_and_no_longer() -> None:
+    (seal,) = seal_keys()
+    raw = max(declared_ms(topic) for topic in topics.RAW.values())
 
     life = seal.private_until_ms - seal.not_before_ms
 
-    assert life == DAY_MS + 72 * 3_600_000 + raw + dead == 14 * DAY_MS
+    assert life == DAY_MS + spooled_ms() + raw + declared_ms(topics.DEADLETTER)
+    assert life == declared_ms(topics.BEACON), "beacons are kept for as long as batches may come"
+    assert life <= 14 * DAY_MS, "what an erasure's receipt promises"
 
 
-def test_a_key_set_keeps_old_keys_as_long_as_something_may_wait() -> None:
+def test_no_policy_lets_content_wait_for_longer_than_its_key_lives() -> None:
+    text = (TOPOLOGY / "policies" / "demo.toml").read_text()
+
+    assert parse(text).spool_age_h == SPOOL_AGE_H
+    with pytest.raises(Malformed, match="its key does not live longer"):
+        parse(text.replace("spool_age_h = 72", "spool_age_h = 73"))
+
+
+def test_a_key_set_names_a_seal_key_for_as_long_as_its_private_half_lives() -> None:
     certs = [cert for cert in certs_after([0]) if cert.role == PROCESSOR_SEAL]
-    end = certs[0].not_after_ms + WAIT_MS
+    (seal,) = seal_keys()
 
-    assert published(certs, end - 1) == tuple(certs)
-    assert published(certs, end) == ()
+    assert published(certs, seal.private_until_ms - 1) == tuple(certs)
+    assert published(certs, seal.private_until_ms) == ()
+
+
+def test_a_key_set_names_a_signing_key_for_as_long_as_something_it_signed_may_wait() -> None:
+    certs = [cert for cert in certs_after([0]) if cert.role != PROCESSOR_SEAL]
+
+    for cert in certs:
+        assert published([cert], cert.not_after_ms + WAIT_MS - 1) == (cert,)
+        assert published([cert], cert.not_after_ms + WAIT_MS) == ()
 
 
 def test_this_week_and_the_next_have_keys() -> None:

@@ -14,9 +14,11 @@ _HOUR_MS = 3_600_000
 DAY_MS = 24 * _HOUR_MS
 # The next epoch's key is out this long before it begins: longer than any lease.
 LEAD_MS = 6 * _HOUR_MS
+# No policy may let an endpoint keep content for longer: its epoch's key would be gone before it.
+SPOOL_AGE_H = 72
 # How long sealed content may wait for a processor after its day: spool age, raw topic, dead letter.
 WAIT_MS = (
-    72 * _HOUR_MS
+    SPOOL_AGE_H * _HOUR_MS
     + (topics.CATALOGUE[topics.INPUT].retention_ms or 0)
     + (topics.CATALOGUE[topics.DEADLETTER].retention_ms or 0)
 )
@@ -77,6 +79,16 @@ def due(certs: Iterable[KeyCert], now_ms: int) -> list[Due]:
 
 
 def published(certs: Iterable[KeyCert], now_ms: int) -> tuple[KeyCert, ...]:
-    """Return the keys that belong into a key set: in force, coming, or waited for."""
-    kept = [cert for cert in certs if now_ms < cert.not_after_ms + WAIT_MS]
+    """Return the keys that belong into a key set: in force, coming, or waited for.
+
+    A processors' key leaves with its private half, and processors, who believe the key set alone,
+    forget it then. What the others signed is verified for as long as it may wait.
+    """
+    kept = [cert for cert in certs if now_ms < _leaves_ms(cert)]
     return tuple(sorted(kept, key=lambda cert: (cert.not_before_ms, cert.role, cert.key_id)))
+
+
+def _leaves_ms(cert: KeyCert) -> int:
+    if cert.role == PROCESSOR_SEAL:
+        return cert.not_before_ms + LIVES[PROCESSOR_SEAL].private_ms
+    return cert.not_after_ms + WAIT_MS

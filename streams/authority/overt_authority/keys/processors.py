@@ -92,6 +92,7 @@ class EpochKeys:
                 self._renew(db, now_ms)
             if made:
                 self._authority = None
+            if made or over.rowcount:
                 telemetry.keys_rotated(len(made), over.rowcount)
 
     def authority(self) -> SigningKey:
@@ -113,11 +114,15 @@ class EpochKeys:
         return framed
 
     def handout(self) -> Handout:
-        """Return the processors' keys, unwrapped. Whoever calls has logged it."""
+        """Return the processors' keys, unwrapped. Whoever calls has logged it.
+
+        A key whose life is over is not among them, also while nobody has come to destroy it.
+        """
         now_ms = self._clock.wall_us() // 1000
         query = (
             sa.select(EPOCH_KEYS)
             .where(EPOCH_KEYS.c.role == PROCESSOR_SEAL, EPOCH_KEYS.c.wrapped.is_not(None))
+            .where(EPOCH_KEYS.c.private_until_ms > now_ms)
             .order_by(EPOCH_KEYS.c.not_before_ms)
         )
         with self._database.read() as db:

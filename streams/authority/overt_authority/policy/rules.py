@@ -5,6 +5,7 @@ import tomllib
 from dataclasses import MISSING, fields, replace
 from typing import Any, get_type_hints
 
+from overt_authority.keys.epochs import SPOOL_AGE_H
 from overt_schemas.errors import Malformed
 from overt_schemas.records import Policy
 
@@ -65,6 +66,11 @@ def _bound(policy: Policy) -> None:
         raise Malformed("a policy needs a notice and a purpose", reason="policy")
     if any(getattr(policy, name) <= 0 for name in _POSITIVE):
         raise Malformed("times and sizes of a policy are positive", reason="policy")
+    if policy.spool_age_h > SPOOL_AGE_H:
+        raise Malformed(
+            f"content may wait {SPOOL_AGE_H} h at an endpoint: its key does not live longer",
+            reason="policy",
+        )
     if policy.period_s > _MAX_PERIOD_S or not 0 <= policy.hold_back_ms <= _MAX_HOLD_BACK_MS:
         raise Malformed("period or hold-back of a policy is too long", reason="policy")
     if not 0 <= policy.move_tolerance_px <= _MAX_TOLERANCE_PX or policy.frame_floor_ms < 0:
