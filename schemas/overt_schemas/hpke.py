@@ -6,6 +6,8 @@ the wrap belongs to. Public keys are 1216 bytes (ML-KEM 1184, X25519 32), privat
 X25519 32), a wrap of 32 bytes is 1168.
 """
 
+from functools import lru_cache
+
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric import mlkem, x25519
@@ -73,10 +75,15 @@ def wrap(key: bytes, public: bytes, info: bytes) -> bytes:
     if len(public) != PUBLIC_BYTES:
         raise Malformed("public key has the wrong length")
     try:
-        target = hpke.MLKEM768X25519PublicKey(
-            mlkem.MLKEM768PublicKey.from_public_bytes(public[:_MLKEM_PUBLIC]),
-            x25519.X25519PublicKey.from_public_bytes(public[_MLKEM_PUBLIC:]),
-        )
-        return _SUITE.encrypt(key, target, info)
+        return _SUITE.encrypt(key, _target(public), info)
     except ValueError as exc:  # also raised by encrypt: an X25519 point of low order
         raise Malformed("not a public key of this suite") from exc
+
+
+# A processor wraps to the same people every ten seconds, and reading a key is a third of a wrap.
+@lru_cache(maxsize=4096)
+def _target(public: bytes) -> hpke.MLKEM768X25519PublicKey:
+    return hpke.MLKEM768X25519PublicKey(
+        mlkem.MLKEM768PublicKey.from_public_bytes(public[:_MLKEM_PUBLIC]),
+        x25519.X25519PublicKey.from_public_bytes(public[_MLKEM_PUBLIC:]),
+    )

@@ -32,10 +32,10 @@ Seqs = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Verdict:
-    """Which events stay, and which are moves with a button held."""
+    """Which events stay, and which are moves with a button held (None: there is none)."""
 
     keep: Mask
-    drag: Mask
+    drag: Mask | None
 
 
 def thin(
@@ -54,38 +54,56 @@ def thin(
         return batch
     events = columns.read(batch) if events is None else events
     seqs = columns.seqs(batch) if seqs is None else seqs
-    verdict = _judge(events, seqs, tolerance_px)
+    verdict = _judge(batch, events, seqs, tolerance_px)
     if verdict is None:
         return batch
     keep, drag = verdict.keep, verdict.drag
-    offsets = seqs[keep] - batch.first_seq
-    t_us = events.dt.astype(np.int64) + batch.start_us
-    gaps = (
-        *_gap(THINNED_HOVER, t_us[~keep & ~drag]),
-        *_gap(THINNED_DRAG, t_us[~keep & drag]),
-    )
+    gone = ~keep
+    if drag is None:
+        gaps = _gap(THINNED_HOVER, batch, events, gone)
+    else:
+        gaps = (
+            *_gap(THINNED_HOVER, batch, events, gone & ~drag),
+            *_gap(THINNED_DRAG, batch, events, gone & drag),
+        )
     stay = np.flatnonzero(keep)
+    offsets = seqs[stay] - batch.first_seq
     left = {name: getattr(events, name).take(stay).tobytes() for name in Columns.__slots__}
     return replace(batch, seq=offsets.astype("<u4").tobytes(), gaps=(*batch.gaps, *gaps), **left)
 
 
-def _judge(events: Columns, seqs: Seqs, tolerance_px: int) -> _Verdict | None:
+def _judge(batch: InputBatch, events: Columns, seqs: Seqs, tolerance_px: int) -> _Verdict | None:
     """Return what stays; None when everything does."""
     move = events.kind == Kind.MOVE
     joined = move[1:] & move[:-1]
-    for column in (events.state, events.flags, events.layout):
-        joined &= column[1:] == column[:-1]
-    joined &= (np.diff(events.dt) < REST_US) | (np.diff(seqs) > 1)
-    keep = ~move
-    keep[0] = keep[-1] = True
-    keep[1:] |= ~joined
-    keep[:-1] |= ~joined
+    for name in ("state", "flags", "layout"):
+        if not _is_one_value(getattr(batch, name), column := getattr(events, name)):
+            joined &= column[1:] == column[:-1]
+    dt: npt.NDArray[np.int32] = events.dt  # type: ignore[assignment]
+    close = dt[1:] - dt[:-1] < REST_US
+    if batch.seq:  # else they follow each other
+        close |= seqs[1:] - seqs[:-1] > 1
+    joined &= close
+    # Between two neighbours that it is joined to, a move may go.
+    keep = np.ones(len(move), np.bool_)
+    np.logical_and(joined[1:], joined[:-1], out=keep[1:-1])
+    np.logical_not(keep[1:-1], out=keep[1:-1])
     if keep.all():
         return None
-    drag = move & ((events.state.astype(np.int64) & BUTTONS) != 0)
+    state: npt.NDArray[np.uint16] = events.state  # type: ignore[assignment]
+    pressed = (state & BUTTONS) != 0
+    if not pressed.any():
+        return _Verdict(keep=keep, drag=None)
+    drag = move & pressed
     if (drag & ~keep).any():
         keep |= _path(events, drag, joined, tolerance_px)
     return None if keep.all() else _Verdict(keep=keep, drag=drag)
+
+
+def _is_one_value(data: bytes, column: columns.Array) -> bool:
+    """Return whether all elements of a column are the same, as they mostly are."""
+    size = column.itemsize
+    return data[size:] == data[:-size]
 
 
 def _path(events: Columns, drag: Mask, joined: Mask, tolerance_px: int) -> Mask:
@@ -98,7 +116,9 @@ def _path(events: Columns, drag: Mask, joined: Mask, tolerance_px: int) -> Mask:
     return simplify(points, np.flatnonzero(begins), np.flatnonzero(ends), float(tolerance_px))
 
 
-def _gap(reason: str, t_us: npt.NDArray[np.int64]) -> tuple[Gap, ...]:
-    if not len(t_us):
+def _gap(reason: str, batch: InputBatch, events: Columns, gone: Mask) -> tuple[Gap, ...]:
+    at = np.flatnonzero(gone)
+    if not len(at):
         return ()
-    return (Gap(reason=reason, from_us=int(t_us[0]), to_us=int(t_us[-1]), count=len(t_us)),)
+    first, last = (int(events.dt[n]) + batch.start_us for n in (at[0], at[-1]))
+    return (Gap(reason=reason, from_us=first, to_us=last, count=len(at)),)
