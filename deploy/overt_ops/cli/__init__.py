@@ -7,6 +7,8 @@ stderr and the exit code of the product's table.
 
 import signal
 import sys
+import traceback
+from pathlib import Path
 
 import typer
 
@@ -45,7 +47,7 @@ def main() -> None:
     try:
         app()
     except OvertError as exc:
-        sys.stderr.write(f"stream-ops: {exc}\n")
+        sys.stderr.write(f"stream-ops: {' '.join(str(exc).split())}\n")
         sys.exit(code_of(exc))
     except OSError as exc:
         named = f"{exc.strerror}: {exc.filename}" if exc.filename else str(exc)
@@ -54,3 +56,9 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.stderr.write("stream-ops: interrupted\n")
         sys.exit(EXIT_INTERRUPTED)
+    except Exception as exc:
+        # A traceback, or the message of an error nobody foresaw, could show more than it should.
+        where = traceback.extract_tb(exc.__traceback__)[-1]
+        place = f"{Path(where.filename).name}:{where.lineno}"
+        sys.stderr.write(f"stream-ops: {type(exc).__name__} in {place}: please report it\n")
+        sys.exit(EXIT_FAILURE)

@@ -62,7 +62,7 @@ def list_(
     _output(output)
     meant = _filter(None, reason, topic, since, verdict)
     with _letters(state, config, OPERATOR) as (_, letters):
-        found = [e for e in _read(letters, meant.since_ms).entries() if meant.holds(e)]
+        found = [e for e in _read(letters).entries() if meant.holds(e)]
     shown = found[-limit:] if limit else found
     if output == "json":
         rows = [dlq_view.row(entry) for entry in shown]
@@ -89,7 +89,7 @@ def show(
     at = Place.parse(place)
     with _letters(state, config, OPERATOR) as (_, letters):
         letter = letters.whole([at])[at]
-        entry = next(e for e in _read(letters, 0).entries() if e.place == at)
+        entry = next(e for e in _read(letters).entries() if e.place == at)
     known: dict[str, Any] = {
         **dlq_view.row(entry), "means": explain(entry.reason).meaning, **facts.hashes(letter),
         "clear": facts.clear(letter),
@@ -204,7 +204,7 @@ def _decide(
     meant = _filter(places, filters.reason, filters.topic, filters.since, "")
     sources = frozenset[str]() if force is None else SOURCES
     with _letters(state, config, REDRIVE) as (door, letters):
-        entries = _read(letters, meant.since_ms).entries()
+        entries = _read(letters).entries()
         choice = choose(entries, meant, sources=sources, force=bool(force))
         done: list[tuple[Entry, str]] = []
         if not is_bulk or yes:
@@ -230,9 +230,10 @@ def _letters(state: Path | None, config: Path | None, name: str) -> Iterator[tup
         yield door, letters
 
 
-def _read(letters: Any, since_ms: int) -> Book:
+def _read(letters: Any) -> Book:
+    """Return all there are, whatever is asked for: a verdict may name an older copy."""
     with dlq_view.bar(None, "reading dead letters") as advance:
-        book: Book = letters.book(since_ms, advance)
+        book: Book = letters.book(advance)
     return book
 
 

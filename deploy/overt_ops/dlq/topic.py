@@ -17,8 +17,6 @@ from functools import partial
 from typing import Any
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
-    OFFSET_END,
     Consumer,
     KafkaError,
     KafkaException,
@@ -61,8 +59,8 @@ class Letters:
     def __exit__(self, *_: object) -> None:
         self._consumer.close()
 
-    def book(self, since_ms: int = 0, told: Callable[[int, int], object] | None = None) -> Book:
-        """Return all letters appended since, and the verdicts on them.
+    def book(self, told: Callable[[int, int], object] | None = None) -> Book:
+        """Return all letters and the verdicts on them: a verdict counts for copies of any age.
 
         ``told`` hears how many records of how many were read.
 
@@ -71,8 +69,9 @@ class Letters:
             Transient: they do not answer.
         """
         book = Book()
-        starts, ends = self._starts(since_ms), self._ends()
-        wanted = {p: end for p, end in ends.items() if starts[p] < end}
+        bounds = self._bounds()
+        starts = {p: low for p, (low, _) in bounds.items()}
+        wanted = {p: high for p, (low, high) in bounds.items() if low < high}
         total = sum(end - starts[p] for p, end in wanted.items())
         read = self._read({p: starts[p] for p in wanted}, wanted)
         for count, message in enumerate(read, 1):
@@ -138,27 +137,16 @@ class Letters:
                     del open_ends[partition]
                 yield message
 
-    def _starts(self, since_ms: int) -> dict[int, int]:
-        spec = since_ms if since_ms > 0 else OFFSET_BEGINNING
-        return self._offsets(spec)
-
-    def _ends(self) -> dict[int, int]:
-        return self._offsets(OFFSET_END)
-
-    def _offsets(self, spec: int) -> dict[int, int]:
-        asked = [TopicPartition(DEADLETTER, p, spec) for p in _PARTITIONS]
-        if spec in (OFFSET_BEGINNING, OFFSET_END):
-            return {
-                p: patiently(
-                    lambda p=p: self._consumer.get_watermark_offsets(  # type: ignore[misc]
-                        TopicPartition(DEADLETTER, p), timeout=_TIMEOUT_S
-                    )
-                )[spec == OFFSET_END]
-                for p in _PARTITIONS
-            }
-        found = patiently(lambda: self._consumer.offsets_for_times(asked, timeout=_TIMEOUT_S))
-        ends = self._ends()
-        return {tp.partition: tp.offset if tp.offset >= 0 else ends[tp.partition] for tp in found}
+    def _bounds(self) -> dict[int, tuple[int, int]]:
+        """Return where each partition begins and ends now."""
+        return {
+            p: patiently(
+                lambda p=p: self._consumer.get_watermark_offsets(  # type: ignore[misc]
+                    TopicPartition(DEADLETTER, p), timeout=_TIMEOUT_S
+                )
+            )
+            for p in _PARTITIONS
+        }
 
 
 def _nothing_at(place: Place) -> Permanent:

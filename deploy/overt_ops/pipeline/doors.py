@@ -5,6 +5,7 @@ A settings file (TOML) with a ``[kafka]`` table: ``bootstrap``, ``ca``, ``userna
 ``operator`` looks, ``redrive`` writes.
 """
 
+import ssl
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +34,18 @@ def load(path: Path) -> Door:
         kafka = tomllib.loads(path.read_text())["kafka"]
         password = Path(kafka["password_file"]).read_text().strip()
         username = str(kafka["username"])
+        ssl.create_default_context(cafile=kafka["ca"])  # librdkafka would say it less well
         connection = client.scram(
             kafka["bootstrap"], kafka["ca"], username, password, f"stream-ops-{username}"
         )
-    except OSError as exc:
+    except ssl.SSLError as exc:
         raise Permanent(
-            f"cannot read {exc.filename}: start the stack with `stream-ops dev up`, "
+            f"{path}: kafka.ca: {kafka['ca']} is no certificate in PEM", reason="connection"
+        ) from exc
+    except OSError as exc:
+        # The TLS library does not say which file it was.
+        raise Permanent(
+            f"cannot read {exc.filename or kafka['ca']}: start the stack with `stream-ops dev up`, "
             "or name your own settings with --config",
             reason="connection",
         ) from exc
