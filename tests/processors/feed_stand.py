@@ -44,6 +44,9 @@ class FeedStand:
     grants: dict[str, Grant] = field(default_factory=dict)
     version: int = 100  # the world has published this person before
 
+    def __post_init__(self) -> None:
+        self._producer = self.stand.producer()
+
     @property
     def user(self) -> str:
         """Who the app comes in as: its own principal where the stack has one."""
@@ -121,10 +124,9 @@ class FeedStand:
         self._put(PART, b"k", *(codec.encode(value) for value in values))
 
     def _put(self, topic: str, key: bytes, *values: bytes) -> None:
-        producer = self.stand.producer()
         for value in values:
-            producer.produce(topic, value, key, partition=0)
-        assert producer.flush(20) == 0
+            self._producer.produce(topic, value, key, partition=0)
+        assert self._producer.flush(20) == 0
 
     def _given(self) -> Path:
         own = self.stand.running.settings("feed")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -93,7 +94,7 @@ class FeedMachine(RuleBasedStateMachine):
         consumer = SimpleNamespace(_committed_offset=offsets, highwater=lambda _tp: len(self.log))
         self.feeder = Feeder(
             app=SimpleNamespace(consumer=consumer), name="feed", topic=PART,
-            connection=NO_BROKERS, reader=Reader(self.known),
+            connection=NO_BROKERS, reader=Reader(self.known),  # type: ignore[arg-type]
             clock=SimpleNamespace(wall_us=lambda: NOW_MS * 1000),
             acknowledger=Acknowledger(),
             outbox=Outbox(port=self.port, lanes=self.lanes, now_s=lambda: self.now_s),
@@ -112,7 +113,7 @@ class FeedMachine(RuleBasedStateMachine):
 
     @rule(kind=st.sampled_from(["part", "forged", "mark", "notice", "other"]))
     def publish(self, kind: str) -> None:
-        made = {
+        made: dict[str, Callable[[], bytes]] = {
             "part": self.parts.part,
             "forged": lambda: self.parts.part()[:-1],
             "mark": self.parts.mark,

@@ -24,6 +24,7 @@ from overt_subscriber.stored import Store, Stored
 
 STORE_S = 2.0  # what a hole in the feed costs at most, beside the sink's own delay
 _POLL_S = 0.2
+_LEAST_S = 0.01  # librdkafka counts in milliseconds: less would spin
 _PAUSES_S = (1.0, 15.0)  # between two tries to open a feed: doubled from the first to the second
 
 
@@ -86,7 +87,7 @@ class Live:
                 yield Quiet()
                 continue
             try:
-                records = self._feed.poll(min(_POLL_S, left_s))
+                records = self._feed.poll(min(_POLL_S, max(left_s, _LEAST_S)))
             except Transient as exc:
                 self._lost(exc)
                 return  # the authority is asked at once: it may be over
