@@ -24,6 +24,7 @@ from tests.bench import streams_draw, streams_floor
 from tests.bench.report import emit, say
 from tests.bench.streams_lanes import Lane, spawn
 from tests.bench.streams_load import DEMO, WHOLE, Fleet, Row, Sealed, frames, full, trace
+from tests.bench.streams_rival import MARK, OUT
 from tests.processors.stand import Stand, Worker, stand, until
 
 _HERE = Path(__file__).parent
@@ -79,7 +80,7 @@ class Bench:
             until(lambda w=worker: w.is_ready, 60, f"ready ({worker.log})")  # type: ignore[misc]
         return Lane(
             name="refine", topic=RAW[stream], group=f"refine-{stream.name.lower()}",
-            connection=self.connection, pids=lambda: [w.child() for w in workers],
+            connection=self.connection, pids=lambda: [w.child() for w in workers], out=PART,
         )  # fmt: skip
 
     def rival(self, kind: str, size: int, python: str = sys.executable) -> Lane:
@@ -97,7 +98,8 @@ class Bench:
         process = spawn(command, self.site.folder / f"{name}.log")
         lane = Lane(
             name=kind, topic=f"{name}.in", group=name, connection=self.connection,
-            pids=lambda: [process.pid], process=process,
+            pids=lambda: [process.pid], process=process, out=OUT,
+            marks=(MARK,) * 4 if kind == "consume" else (),
         )  # fmt: skip
         self.stack.callback(lane.close)
         return lane
@@ -174,7 +176,7 @@ def measure(bench: Bench) -> None:
 
 
 def _rivals(bench: Bench, part: int) -> dict[str, Lane]:
-    for done in bench.site.admin.create_topics([NewTopic("bench.out", 4, 1)]).values():
+    for done in bench.site.admin.create_topics([NewTopic(OUT, 4, 1)]).values():
         done.result(20)
     rivals = {
         "bare_faust": bench.rival("bare", part),

@@ -169,7 +169,11 @@ def trace() -> tuple[str, list[InputBatch]]:
         return "scripted", [_part_of(second, 1 + 37 * second % 400) for second in range(32)]
     inputs = read_ducktrack(file).inputs
     seconds = [
-        [(int(e.kind), e.t_ms % 1000 * 1000, e.x, e.y, 0) for e in inputs if e.t_ms // 1000 == at]
+        [
+            (int(e.kind), e.t_ms % 1000 * 1000, e.x, e.y, e.state)
+            for e in inputs
+            if e.t_ms // 1000 == at
+        ]
         for at in range(inputs[-1].t_ms // 1000 + 1)
     ]
     return "ducktrack", [batch_of(rows, 1, prev_seq=0) for rows in seconds]

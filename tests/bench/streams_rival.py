@@ -1,9 +1,9 @@
 """What refine is measured against, each a process of its own; started by `tests.bench.streams`.
 
 ``bare``: Faust with the worker's tuning, which sends as many bytes as a part has, and no more.
-``consume``: the same, sending nothing. ``loop``: confluent-kafka's consume and produce around the
-same step, with real registries and keys; ``raw``: that loop without the step. All speak TLS, commit
-once a second, and end with their standard input.
+``consume``: the same, sending nothing but marks. ``loop``: confluent-kafka's consume and produce
+around the same step, with real registries and keys; ``raw``: that loop without the step. All speak
+TLS, commit once a second, and end with their standard input.
 """
 
 import argparse
@@ -34,6 +34,7 @@ from overt_schemas.clock import SystemClock
 from overt_schemas.topics import INPUT
 
 OUT = "bench.out"
+MARK = b"end"  # what consume-only writes, so that one sees when it is done
 PARTITIONS = 4
 Step = Callable[[Raw], Iterable[Produced]]
 
@@ -82,8 +83,9 @@ def run_faust(name: str, config: dict[str, Any], state: Path, size: int) -> None
     @app.agent(source, concurrency=1)
     async def agent(records: Any) -> None:
         async for event in records.events():
-            if size:
-                await out.send(key=event.key, value=body, partition=event.message.partition)
+            if size or event.value == MARK:
+                value = body if size else MARK
+                await out.send(key=event.key, value=value, partition=event.message.partition)
 
     async def serve() -> None:
         telemetry.quiet_libraries()
