@@ -22,7 +22,7 @@ test *ARGS:
 lock:
     python .ci/lock.py
 
-# ready time and memory of the whole stack, as JSON
+# ready time and memory of the whole stack, key press to live reader, as JSON
 bench-stack *ARGS:
     python -m tests.bench.stack {{ARGS}}
 

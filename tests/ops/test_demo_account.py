@@ -13,7 +13,8 @@ from overt_schemas.errors import Permanent
 
 CLOSED = Account(
     source="xvfb", offered=10, captured=10, read=7, dropped={"policy": 3}, lost=0, duplicated=0,
-    sessions=1, segments=2, parts=9, parts_in_objects=9, objects=3, frames_read=4,
+    sessions=1, segments=2, parts=9, parts_in_objects=9, objects=3, frames_read=4, live=7,
+    live_same=True, e2e_ms_p50=900, e2e_ms_p99=1800,
     refused={"topic": "a", "object": "b", "key": "c"}, ready_s=1.0, pss_mb=500.0,
 )  # fmt: skip
 
@@ -24,7 +25,7 @@ def test_an_account_in_which_everything_stands_somewhere_closes() -> None:
 
 def test_what_was_thinned_stands_in_the_account_under_its_rule() -> None:
     dropped = {"policy": 3, "thinned_hover": 4, "thinned_drag": 1}
-    thinned = dataclasses.replace(CLOSED, read=2, dropped=dropped)
+    thinned = dataclasses.replace(CLOSED, read=2, live=2, dropped=dropped)
     out = io.StringIO()
 
     Console(width=100, file=out).print(view.account(thinned, findings(thinned)))
@@ -42,13 +43,16 @@ def test_what_was_thinned_stands_in_the_account_under_its_rule() -> None:
     [
         {"offered": 11},
         {"captured": 9},
-        {"read": 6},
-        {"read": 0, "dropped": {"policy": 10}},
+        {"read": 6, "live": 6},
+        {"read": 0, "live": 0, "dropped": {"policy": 10}},
         {"dropped": {"policy": 2}},
         {"lost": 1},
         {"duplicated": 1},
         {"parts_in_objects": 8},
         {"frames_read": 0},
+        {"live": 6},
+        {"live": 8},
+        {"live_same": False},
         {"sessions": 0},
         {"offered": None},
         {"source": "scripted", "offered": None},
@@ -61,6 +65,19 @@ def test_one_thing_missing_is_one_finding(change: dict[str, object]) -> None:
     account = dataclasses.replace(CLOSED, **change)  # type: ignore[arg-type]
 
     assert findings(account)
+
+
+def test_what_the_live_reader_lacks_is_named_by_itself() -> None:
+    assert findings(dataclasses.replace(CLOSED, live=6)) == ["read 7, live 6"]
+    assert "something else" in findings(dataclasses.replace(CLOSED, live_same=False))[0]
+
+
+def test_nobody_pressed_a_key_and_the_account_closes_without_a_latency() -> None:
+    quiet = dataclasses.replace(CLOSED, e2e_ms_p50=None, e2e_ms_p99=None)
+
+    Console(width=80, file=io.StringIO()).print(view.account(quiet, findings(quiet)))
+
+    assert findings(quiet) == []
 
 
 def test_a_person_typing_offers_an_unknown_number() -> None:

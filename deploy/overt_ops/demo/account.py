@@ -2,9 +2,10 @@
 
 The unit is the input event. *offered* is what the driver injected (None where a person typed),
 *captured* what the listener accepted, *read* the distinct events at the subscriber, *dropped* what
-the data itself labels as left out: refused at the endpoint, or thinned by a processor. The account
-closes when nothing is missing between any two stages and each of the three doors was refused to
-the identity without a grant, for its own reason.
+the data itself labels as left out: refused at the endpoint, or thinned by a processor; *live* what
+the live reader was shown meanwhile. The account closes when nothing is missing between any two
+stages, the live reader was shown what the stored data holds, and each of the three doors was
+refused to the identity without a grant, for its own reason.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,12 @@ _FAULTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What `stream-ops demo --json` prints; `ready_s` seconds, `pss_mb` megabytes of the stack."""
+    """What `stream-ops demo --json` prints; `ready_s` seconds, `pss_mb` megabytes of the stack.
+
+    Attributes:
+        live_same: whether the live reader was shown the same events in the same order.
+        e2e_ms_p50: from a key press to the line that shows it live; None if no key was pressed.
+    """
 
     source: str
     offered: int | None
@@ -40,6 +46,10 @@ class Account:
     parts_in_objects: int
     objects: int
     frames_read: int
+    live: int
+    live_same: bool
+    e2e_ms_p50: int | None
+    e2e_ms_p99: int | None
     refused: Mapping[str, str]
     ready_s: float
     pss_mb: float
@@ -72,6 +82,10 @@ def findings(account: Account) -> list[str]:
         found.append(f"{account.duplicated} events read twice")
     if account.parts != account.parts_in_objects:
         found.append(f"{account.parts} parts, {account.parts_in_objects} in objects")
+    if account.live != account.read:
+        found.append(f"read {account.read}, live {account.live}")
+    elif not account.live_same:
+        found.append("the live reader was shown something else than what is stored")
     missing = [door for door in DOORS if not account.refused.get(door)]
     found += [f"the {door} was not refused to the identity without a grant" for door in missing]
     reasons = {account.refused.get(door) for door in DOORS}

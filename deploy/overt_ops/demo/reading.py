@@ -1,4 +1,4 @@
-"""The demo's two subscribers: one reads under its grant, one is shown a sealed segment."""
+"""The demo's two subscribers: one reads what is stored, one is shown a sealed segment."""
 
 import base64
 import io
@@ -13,39 +13,49 @@ import httpx
 
 from overt_ops.demo.admin import Door
 from overt_ops.demo.endpoint import program
+from overt_ops.demo.transcript import Transcript
 from overt_schemas import api, codec
 from overt_schemas.catalogue import ID_OF, schema
 from overt_schemas.errors import EXIT_FINDING, EXIT_OK, EXIT_PARTIAL, Permanent, Transient
 from overt_schemas.records import Part
 
 PURPOSE = "train-computer-use-agents"
+SHOWN = 10  # events that the demo shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What `overt-sub read` said: the first events and the summary."""
+    """What `overt-sub read` said: the first events, all of them as a transcript, the summary."""
 
     events: list[dict[str, Any]]
+    transcript: Transcript
     summary: dict[str, Any]
 
 
-def read(settings: Path, grant: str, timeout_s: int, events: int = 10) -> Reading:
+def read(settings: Path, grant: str, timeout_s: int, events: int | None = None) -> Reading:
     """Read until every session is complete or cut, at most ``timeout_s`` seconds.
+
+    ``events`` is how many the reader is to show; all of them without.
 
     Raises:
         Permanent: the reader failed; with the one line it printed.
     """
     argv = [
         program("overt-sub"), "read", "--config", str(settings), "--grant", grant,
-        "--purpose", PURPOSE, "--events", str(events), "--wait-complete",
-        "--timeout", str(timeout_s), "-o", "jsonl",
+        "--purpose", PURPOSE, "--wait-complete", "--timeout", str(timeout_s), "-o", "jsonl",
     ]  # fmt: skip
+    argv += [] if events is None else ["--events", str(events)]
     done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=timeout_s + 60)
     if done.returncode not in (EXIT_OK, EXIT_FINDING, EXIT_PARTIAL):
         said = done.stderr.strip().splitlines()
         raise Permanent(said[-1] if said else "overt-sub read failed", reason="read")
-    rows = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
-    return Reading(events=rows[:-1], summary=rows[-1])
+    first: list[dict[str, Any]] = []
+    transcript = Transcript()
+    *shown, summary = filter(str.strip, done.stdout.split("\n"))
+    for row in map(json.loads, shown):
+        transcript.add(row)
+        first += [row] if len(first) < SHOWN else []
+    return Reading(events=first, transcript=transcript, summary=json.loads(summary))
 
 
 def shown(door: Door, grant: str) -> tuple[bytes, bytes, str]:

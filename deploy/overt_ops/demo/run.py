@@ -1,5 +1,7 @@
 """The demo, from the first line to the account: the stack, one endpoint, two subscribers.
 
+The one with a grant reads twice: live, while it happens, and what was stored, at the end.
+
 What happens when a step dies: the endpoint's processes end with the demo, the stack is left as it
 was found (one that the demo started is stopped), and the run's own folder is kept for a look.
 """
@@ -24,7 +26,9 @@ from overt_ops.demo.admin import Door
 from overt_ops.demo.display import PrivateDisplay
 from overt_ops.demo.driver import Driver
 from overt_ops.demo.endpoint import Endpoint
+from overt_ops.demo.following import LiveReader
 from overt_ops.demo.source import Source
+from overt_ops.demo.transcript import percentile
 from overt_ops.demo.waiting import until
 from overt_ops.devstack import DEMO, Progress, Running, Stack
 from overt_schemas import topics
@@ -35,6 +39,7 @@ READER, STRANGER = "alice", "mallory"
 GROUP = {Source.DESKTOP: "demo", Source.XVFB: "demo", Source.SCRIPTED: "fleet"}
 PROMPT_S = 75.0  # the prompt itself gives up after 60
 DRAIN_S = 60
+FEED_S = 20.0  # the reconciler makes a feed within a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +81,28 @@ class Demo:
             )
             token = admin.tokens(door, GROUP[self.source], 1)[0]
             endpoint.enrol(self.running.authority_url, self.running.layout.service_ca, token)
+            grant = self._grant(door, str(endpoint.status()["person"]))
+            live = stack.enter_context(self._live(grant))
+            live.wait_open(FEED_S)
             wait_s = str(round(seconds + PROMPT_S))
             flags = ["--source", "scripted", "--seconds", wait_s]
             endpoint.start(*(flags if self.source is Source.SCRIPTED else ()))
             self._consent(endpoint, driver)
-            offered = self._capture(endpoint, driver, broker, since, seconds)
+            offered = self._capture(endpoint, driver, live, broker, since, seconds)
             captured = endpoint.stop_capture()
             if not until(lambda: _pending(endpoint) == 0, DRAIN_S, 0.2):
                 raise Transient(f"{_pending(endpoint)} batches still in the spool", reason="drain")
             endpoint.stop_ship()
-        return self._read(door, broker, since, captured, offered)
+            return self._read(door, grant, live, broker, since, captured, offered)
+
+    def _grant(self, door: Door, person: str) -> str:
+        now_ms = SystemClock().wall_us() // 1000
+        life = (now_ms - 3_600_000, now_ms + 3_600_000)
+        return admin.grant(door, READER, reading.PURPOSE, [person], life)
+
+    def _live(self, grant: str) -> LiveReader:
+        settings = self.running.settings(READER)
+        return LiveReader(settings=settings, grant=grant, log=self.folder / "live.log")
 
     def _display(self, stack: ExitStack) -> tuple[dict[str, str], Driver | None]:
         """Return the endpoint's environment, and hands on a private display."""
@@ -120,7 +137,7 @@ class Demo:
             raise Permanent(endpoint.last_words() or "capture ended", reason="consent")
 
     def _capture(
-        self, endpoint: Endpoint, driver: Driver | None, broker: AdminClient,
+        self, endpoint: Endpoint, driver: Driver | None, reader: LiveReader, broker: AdminClient,
         since: dict[int, int], seconds: int,
     ) -> int | None:  # fmt: skip
         """Show the stages for ``seconds`` while somebody works; return what was injected."""
@@ -128,17 +145,20 @@ class Demo:
         with Live(console=self.show, transient=True, auto_refresh=False) as live:
             with _hands(driver, lambda: time.monotonic() >= end) as failure:
                 while time.monotonic() < end:
-                    stages = self._look(endpoint, broker, since, round(end - time.monotonic()))
+                    left = round(end - time.monotonic())
+                    stages = self._look(endpoint, reader, broker, since, left)
                     live.update(view.live(self.source.value, stages), refresh=True)
                     if endpoint.ended() is not None:
                         raise Permanent(endpoint.last_words(), reason="capture")
+                    reader.check()
             if failure:
                 raise failure[0]
         return None if driver is None else driver.offered
 
     def _look(
-        self, endpoint: Endpoint, broker: AdminClient, since: dict[int, int], left: int
-    ) -> view.Stages:
+        self, endpoint: Endpoint, reader: LiveReader, broker: AdminClient, since: dict[int, int],
+        left: int,
+    ) -> view.Stages:  # fmt: skip
         state = endpoint.status()
         stored = counts.stored(self.running.layout.index, since)
         parts = sum(counts.ends(broker, topics.PART).values()) - sum(since.values())
@@ -146,20 +166,19 @@ class Demo:
             seconds_left=left, capturing=bool(state.get("capturing")),
             beacon=int(state.get("beacon", 0)), captured=int(state.get("captured", 0)),
             spooled=_total(state, "spooled"), published=_total(state, "published"), parts=parts,
-            in_objects=stored.records, objects=stored.objects,
+            in_objects=stored.records, objects=stored.objects, live=reader.transcript.events,
+            late_ms=percentile(tuple(reader.key_ms), 0.5),
             lag=sum(counts.lag(self.running.admin(), group) for group in counts.GROUPS),
         )  # fmt: skip
 
     def _read(
-        self, door: Door, broker: AdminClient, since: dict[int, int], captured: dict[str, Any],
-        offered: int | None,
+        self, door: Door, grant: str, live: LiveReader, broker: AdminClient,
+        since: dict[int, int], captured: dict[str, Any], offered: int | None,
     ) -> Result:  # fmt: skip
-        """Read under a grant, knock as a stranger, and put the account together."""
-        now_ms = SystemClock().wall_us() // 1000
-        life = (now_ms - 3_600_000, now_ms + 3_600_000)
-        grant = admin.grant(door, READER, reading.PURPOSE, [str(captured["person"])], life)
+        """Read what is stored, knock as a stranger, and put the account together."""
         self._settle(broker, since)
         answer = reading.read(self.running.settings(READER), grant, DRAIN_S)
+        live.wait_for(answer.transcript.events, DRAIN_S)
         refused = self._knock(door, grant)
         stored = counts.stored(self.running.layout.index, since)
         parts = sum(counts.ends(broker, topics.PART).values()) - sum(since.values())
@@ -172,7 +191,10 @@ class Demo:
             lost=int(found["lost"]), duplicated=int(found["duplicated"]),
             sessions=int(found["sessions"]), segments=int(found["segments"]), parts=parts,
             parts_in_objects=stored.records, objects=stored.objects,
-            frames_read=int(found["frames_read"]), refused=refused, ready_s=round(self.ready_s, 2),
+            frames_read=int(found["frames_read"]), live=live.transcript.events,
+            live_same=live.transcript == answer.transcript,
+            e2e_ms_p50=percentile(live.key_ms, 0.5), e2e_ms_p99=percentile(live.key_ms, 0.99),
+            refused=refused, ready_s=round(self.ready_s, 2),
             pss_mb=round(sum(row.pss_mb for row in self.running.status()), 1),
         )  # fmt: skip
         return Result(account=account, faults=faults(found), events=answer.events)

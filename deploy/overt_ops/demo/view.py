@@ -28,21 +28,26 @@ class Stages:
     parts: int
     in_objects: int
     objects: int
+    live: int
+    late_ms: int | None
     lag: int
 
 
 def live(source: str, now: Stages) -> RenderableType:
     """Return the live view."""
     table = Table(expand=True, box=None, pad_edge=False)
-    for name in ("captured", "spooled", "published", "parts", "in objects", "objects", "lag"):
+    for name in (
+        "captured", "spooled", "published", "parts", "in objects", "objects", "lag", "live", "late",
+    ):  # fmt: skip
         table.add_column(name, justify="right", header_style="bold")
     row = (
         now.captured, now.spooled, now.published, now.parts, now.in_objects, now.objects, now.lag,
+        now.live,
     )  # fmt: skip
-    table.add_row(*(f"{value:,}" for value in row))
+    table.add_row(*(f"{value:,}" for value in row), _seconds(now.late_ms))
     table.add_row(
         "[dim]events", "[dim]batches", "[dim]batches", "[dim]records", "[dim]records", "[dim]files",
-        "[dim]records",
+        "[dim]records", "[dim]events", "[dim]median",
     )  # fmt: skip
     state = "[bold red]● REC[/] in plain sight" if now.capturing else "[yellow]○ not capturing[/]"
     head = Text.from_markup(f"{state}   beacon {now.beacon}   {now.seconds_left} s left")
@@ -62,6 +67,8 @@ def account(result: Account, found: Sequence[str]) -> RenderableType:
     for label, count in sorted(result.dropped.items()):
         name = "thinned" if label in THINNED else "dropped"
         table.add_row(name, f"{count:,}", f"[dim]{label}, as the data itself says")
+    late = f"{_seconds(result.e2e_ms_p50)} p50, {_seconds(result.e2e_ms_p99)} p99"
+    table.add_row("live", f"{result.live:,}", f"[dim]shown live; a key after {late}")
     table.add_row("lost", f"{result.lost:,}", "")
     table.add_row("duplicated", f"{result.duplicated:,}", "")
     parts = f"[dim]of {result.parts:,} are in {result.objects:,} objects"
@@ -73,6 +80,10 @@ def account(result: Account, found: Sequence[str]) -> RenderableType:
     closes = "[green]the account closes[/]" if not found else "[red]" + "; ".join(found) + "[/]"
     foot = f"{closes}   ready in {result.ready_s:.1f} s, {result.pss_mb:.0f} MB for the whole stack"
     return Panel(Group(table, "", Text.from_markup(foot)), title="account", border_style="green")
+
+
+def _seconds(ms: int | None) -> str:
+    return "-" if ms is None else f"{ms / 1000:.2f} s"
 
 
 def events(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
