@@ -107,6 +107,22 @@ def test_a_changed_period_header_is_not_the_devices() -> None:
     assert reason_of(outcome) == "signature"
 
 
+def test_a_period_header_of_any_length_is_not_kept() -> None:
+    # Signed by its device and wrapped right: thousands of them are remembered, whoever they name.
+    world, memory = World(), refine.Memory()
+    for policy, reason in (("f" * 900_000, "period"), ("f" * 64, "unknown_person")):
+        header = replace(world.period().header, policy=policy, person="p-nobody")
+        period = envelope.open_period(
+            header, world.scripted.processor.public_bytes(), world.scripted.signer
+        )
+        raw = world.raw(world.seal(PLAIN, period).record)
+
+        outcome = refine.step(memory, world.registries(), world.keys(), raw, NOW, settled=True)
+
+        assert reason_of(outcome) == reason
+    assert len(memory.periods) == 1
+
+
 def test_a_swapped_wrap_is_not_the_devices() -> None:
     world = World()
     record = sealed_batch(world)

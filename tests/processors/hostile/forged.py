@@ -88,6 +88,7 @@ def another_person(chance: Random, cast: Cast) -> Hostile:
     person = chance.choice((OTHER_PERSON, "p-ffffffffffffffff", "", "../p", "p" * 4096))
     sender = _as(cast, person=person)
     reason = "wrong_person" if person == OTHER_PERSON else "unknown_person"
+    reason = "period" if len(person) > 1000 else reason
     return record("another_person", sender, sender.seal(good(stream), stream), stream, reason)
 
 

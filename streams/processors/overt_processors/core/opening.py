@@ -35,6 +35,8 @@ from overt_schemas.topics import FRAME, INPUT
 RAW_LIMIT = 1_000_000
 # 10 minutes of 8,000 devices; a miss costs 130 us, an entry 4 KB.
 _PERIODS_LIMIT = 8192
+# A header names ids and hashes, some 250 bytes; thousands are remembered, from whoever may seal.
+_PERIOD_BYTES = 1024
 _STREAMS = {INPUT: Stream.INPUT, FRAME: Stream.FRAME}
 Record = SealedBatch | Tombstone | Signed
 _ON_INPUT: tuple[type[Record], ...] = (SealedBatch, Tombstone, Signed)
@@ -77,6 +79,7 @@ class Periods:
         """Return the record's period, verified under ``signing_key`` and unwrapped.
 
         Raises:
+            Malformed: a header longer than what it names.
             Untrusted: not signed by this device, or a wrap that is not for the key it names.
             Unknown: wrapped to an epoch key that is not at hand.
         """
@@ -85,6 +88,8 @@ class Periods:
         if known is not None:
             self._known.move_to_end(name)
             return known
+        if len(record.period) > _PERIOD_BYTES:
+            raise Malformed("period header is longer than its fields can be", reason="period")
         header = seal.verify_period(record, signing_key)
         private = keys.epochs.get(header.processor_key)
         if private is None:
