@@ -180,6 +180,57 @@ def test_closed_sessions_are_forgotten_when_nothing_of_them_can_repeat() -> None
     assert [len(memory.done), len(memory.closed), len(memory.boots), len(memory.ended)] == [0] * 4
 
 
+def flood(boots: int, activities: int) -> list[News]:
+    """Return the first batches of a device that begins sessions and ends none."""
+    return [
+        seen(0 if boots > 1 else 2 * n, 0, n, "f", boot=bytes([b % 256, b // 256, *bytes(14)]))
+        for b in range(boots)
+        for n in range(activities)
+    ]
+
+
+@pytest.mark.parametrize(("boots", "activities"), [(300, 1), (1, 300)])
+def test_a_device_that_begins_sessions_without_end_takes_up_a_bounded_place(
+    boots: int, activities: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fold, "_OPEN_LIMIT", 100)
+    monkeypatch.setattr(fold, "_CLOSED_LIMIT", 50)
+    monkeypatch.setattr(fold, "_BOOT_LIMIT", 20)
+    memory, told = state.Memory(rules=RULES), list[Session]()
+    good = [seen(n, 0, 7, boot=bytes([9] * 16)) for n in range(300)]
+    for offset, pair in enumerate(zip(flood(boots, activities), good, strict=True)):
+        for item in pair:
+            fold.step(memory, item, offset, 1000 + offset)
+        told += fold.due(memory, 1000 + offset)
+        fold.written(memory)
+
+    assert len(memory.open) <= 101
+    assert len(memory.closed) <= 51
+    assert max(map(len, memory.boots.values())) <= 20
+    assert sum(map(len, memory.boots.values())) <= 152
+    # Whoever goes on is not the oldest: a good session stays open, the others ended once each.
+    assert {r.state for r in told if r.boot == bytes([9] * 16)} == {"open"}
+    ended = [(r.boot, r.activity) for r in told if r.state == "silent"]
+    assert len(ended) == len(set(ended)) >= 190
+
+
+def test_a_boot_whose_sessions_fill_its_place_still_ends_and_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fold, "_BOOT_LIMIT", 20)
+    worker = Worker(Log(parts=[(0, item) for item in [*flood(1, 60), Ended(
+        device=DEVICE, boot=bytes(16))]]))  # fmt: skip
+
+    worker.drain(0)
+    states = [r.state for r in worker.log.newest().values()]
+    again = Worker(worker.log)
+    for memory in (worker.memory, again.memory):
+        fold.tick(memory, RULES.keep_ms + RULES.settle_ms, 61)
+
+        assert [len(memory.closed), len(memory.boots), len(memory.open)] == [0, 0, 0]
+    assert sorted(states) == ["cut"] * 20 + ["silent"] * 40
+
+
 def test_counts_are_written_now_and_then_and_states_at_once() -> None:
     worker = Worker(Log())
     for second in range(90):
