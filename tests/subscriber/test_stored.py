@@ -1,17 +1,20 @@
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from overt_schemas import codec
-from overt_schemas.errors import Malformed
+from overt_schemas import api, codec
+from overt_schemas.errors import Malformed, Refused
 from overt_schemas.records import Header, StoredPart
-from overt_subscriber.authority import Run
+from overt_subscriber import Event, Session
+from overt_subscriber.authority import Page, Run
+from overt_subscriber.sessions import State
 from overt_subscriber.source import Idle, Settled, Unreadable
 from overt_subscriber.stored import CHUNK_BYTES, Stored, first_chunk, in_order, split
 from overt_subscriber.subscription import Subscription
-from tests.subscriber.authority_twin import GRANT, PURPOSE, MemoryAuthority, run_of
+from tests.subscriber.authority_twin import GRANT, PURPOSE, MemoryAuthority, Row, run_of
 from tests.subscriber.sealing import Device, key_events, session, stored
 
 WORDS = ("he", "llo", "", "wor", "ld", "!")
@@ -126,6 +129,56 @@ def test_what_waits_behind_a_hole_is_bounded_and_what_fills_it_later_is_late() -
     assert read == [0, *range(2, 40)]
     assert subscription.report.late == 1
     assert subscription.report.holes == 1
+
+
+class Cohort(MemoryAuthority):
+    """An authority that refuses a call which names one run that is not granted any more."""
+
+    def __init__(self, rows: list[Row], goes: str, code: str = api.ERASED) -> None:
+        super().__init__(rows)
+        self.goes, self.code = goes, code
+        self.gone: set[str] = set()
+
+    def segments(self, grant: str, after: str, limit: int) -> Page:
+        page = super().segments(grant, after, limit)
+        return replace(page, runs=tuple(r for r in page.runs if r.run not in self.gone))
+
+    def read(self, grant: str, runs: Sequence[Run]) -> bytes:
+        # After the listing, before its first run is read.
+        self.gone = {row.run for row in self.rows if row.device == self.goes}
+        if self.code != api.ERASED or self.gone & {run.run for run in runs}:
+            raise Refused(f"the authority refuses: {self.code}", reason=self.code)
+        return super().read(grant, runs)
+
+
+@pytest.mark.parametrize("page", [1, 5, 1000])
+def test_one_who_is_erased_between_list_and_read_does_not_end_the_reading_of_the_others(
+    page: int,
+) -> None:
+    stays, goes = Device(), Device(device=bytes([7]) * 16)
+    rows = [
+        run_of([part], f"{device.device.hex()[:2]}-{at}")
+        for device in (stays, goes)
+        for at, part in enumerate(session(device, WORDS))
+    ]
+    memory = Cohort(rows, goes.device.hex())
+    memory.page = page
+    subscription = Subscription(Stored(memory, GRANT), memory, grant=GRANT, purpose=PURPOSE)
+
+    items = list(subscription)
+
+    typed = "".join(chr(item.keysym) for item in items if isinstance(item, Event))
+    assert typed == "".join(WORDS)
+    assert subscription.report.refused == {api.ERASED: 12}
+    assert [item.state for item in items if isinstance(item, Session)] == [State.COMPLETE]
+
+
+def test_a_refusal_that_no_single_run_explains_ends_the_reading() -> None:
+    rows = [run_of([part], f"r{at}") for at, part in enumerate(session(Device(), WORDS))]
+    memory = Cohort(rows, "", api.OUT_OF_SCOPE)
+
+    with pytest.raises(Refused, match=api.OUT_OF_SCOPE):
+        list(Stored(memory, GRANT))
 
 
 def test_a_forged_number_far_away_costs_nothing() -> None:

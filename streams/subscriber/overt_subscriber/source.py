@@ -30,6 +30,14 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Withdrawn:
+    """Runs that were listed and may not be read any more: somebody was erased, or withdrew."""
+
+    reason: str
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
     """The source has caught up with what is there. A source that follows goes on after it."""
 
@@ -48,7 +56,7 @@ class Quiet:
     """Nothing came for a moment: time to look at the clock, and at nothing else."""
 
 
-News = StoredPart | Settled | Unreadable | Idle | Ahead | Quiet
+News = StoredPart | Settled | Unreadable | Withdrawn | Idle | Ahead | Quiet
 
 
 class Source(Protocol):

@@ -11,13 +11,13 @@ from itertools import islice
 from typing import Protocol
 
 from overt_schemas import codec
-from overt_schemas.errors import Malformed
+from overt_schemas.errors import Malformed, Refused
 from overt_schemas.ids import Stream
 from overt_schemas.records import StoredPart
 from overt_subscriber import telemetry
 from overt_subscriber.authority import Page, Run
 from overt_subscriber.batches import StreamKey
-from overt_subscriber.source import Idle, News, Settled, Unreadable
+from overt_subscriber.source import Idle, News, Settled, Unreadable, Withdrawn
 
 CHUNK_BYTES = 8 * 1_048_576
 CHUNK_RUNS = 256
@@ -56,9 +56,10 @@ class Stored:
         """Yield records and what is settled; raises what the authority's client raises."""
         cursor = ""
         while True:
-            runs, cursor = self._list(cursor)
+            since = cursor
+            runs, cursor = self._list(since)
             self.runs += len(runs)
-            yield from self._read(runs)
+            yield from self._read(runs, since)
             yield Idle(runs=len(runs))
             if not self._follow:
                 return
@@ -77,17 +78,32 @@ class Stored:
             telemetry.runs_listed(len(runs), sum(run.bytes for run in runs))
         return runs, cursor
 
-    def _read(self, runs: list[Run]) -> Iterator[News]:
+    def _read(self, runs: list[Run], since: str) -> Iterator[News]:
         ordered, at = in_order(runs), 0
         highest: dict[StreamKey, int] = {}
         while at < len(ordered):
             chunk = first_chunk(ordered[at : at + CHUNK_RUNS])
+            try:
+                body = memoryview(self._store.read(self._grant, chunk))
+            except Refused as exc:
+                # A call is refused whole; who goes meanwhile must not end the others' reading.
+                left = self._still(ordered[at:], since)
+                if left[: len(chunk)] == chunk:
+                    raise
+                yield Withdrawn(reason=exc.reason, runs=len(ordered) - at - len(left))
+                ordered[at:] = left
+                continue
             at += len(chunk)
-            body = memoryview(self._store.read(self._grant, chunk))
             for run in chunk:
                 yield from split(body[: run.bytes], run.records)
                 body = body[run.bytes :]
             yield from _settled(chunk, islice(ordered, at, None), highest)
+
+    def _still(self, runs: list[Run], since: str) -> list[Run]:
+        """Return those of the runs that the grant covers now; raises if it covers nothing more."""
+        listed, _ = self._list(since)
+        names = {run.run for run in listed}
+        return [run for run in runs if run.run in names]
 
 
 def in_order(runs: Iterable[Run]) -> list[Run]:

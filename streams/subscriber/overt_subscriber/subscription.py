@@ -33,7 +33,16 @@ from overt_subscriber.opener import Closed, Opened, Opener, Releaser
 from overt_subscriber.order import HELD_BYTES, Boot, Due, Order
 from overt_subscriber.report import Report
 from overt_subscriber.sessions import Session, State, sessions
-from overt_subscriber.source import Ahead, Idle, News, Quiet, Settled, Source, Unreadable
+from overt_subscriber.source import (
+    Ahead,
+    Idle,
+    News,
+    Quiet,
+    Settled,
+    Source,
+    Unreadable,
+    Withdrawn,
+)
 from overt_subscriber.values import Gap, InputBlock, Item, Rejected
 
 KILLED = "killed"
@@ -111,6 +120,8 @@ class Subscription:
                 pass
             case Unreadable():
                 yield self._reject("split", news.reason)
+            case Withdrawn():
+                self.report.refused[news.reason] += news.runs
             case Settled():
                 yield from self._open(self._order.settle(news.key, news.below))
             case Idle():
