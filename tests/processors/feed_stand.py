@@ -166,8 +166,15 @@ class FeedStand:
         consumer.close()
         return all(found[p] >= end for p, end in self.stand.ends(PART).items() if end > 0)
 
+    def count(self, grant: str) -> int:
+        """Return how many records stand in a grant's feed."""
+        consumer = Consumer(client.registry_reader(self.stand.running.admin(), "count"))
+        _, end = consumer.get_watermark_offsets(TopicPartition(topic_of(grant), 0), timeout=20)
+        consumer.close()
+        return int(end)
+
     def feed(self, grant: str) -> list[Any]:
-        """Return all records of a grant's feed."""
+        """Return all records of a grant's feed, once nobody writes to it."""
         return self.stand.read(topic_of(grant), {0: 0})
 
 
