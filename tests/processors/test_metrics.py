@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from overt_processors import metrics, telemetry
+from overt_processors.core.sessions.entry import COMPLETE, CUT, OPEN, SILENT
 from overt_processors.latency import Histogram
 from overt_processors.metrics import Board, Families, serve
 from overt_processors.progress import Standing, step
@@ -123,6 +124,13 @@ def test_every_reason_and_kind_that_the_code_gives_has_its_own_label() -> None:
         _words("schemas/overt_schemas/envelope", "reason") - {"commitment", ""} <= metrics.REASONS
     )
     assert _words(f"{processors}/agents", "outcome") <= metrics.KINDS
+
+
+@pytest.mark.parametrize("state", [OPEN, COMPLETE, CUT, SILENT])
+def test_a_session_is_counted_by_how_it_ends(board: Board, state: str) -> None:
+    telemetry.outcome("session", state)
+
+    assert samples(board)["overt_outcomes_total", "session", state] == 1
 
 
 def test_whatever_is_counted_is_shown_under_a_name_of_its_own() -> None:

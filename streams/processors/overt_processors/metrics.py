@@ -52,7 +52,7 @@ _CUT_OFF = frozenset({"late", "full", "denied", "missing", "refused"})
 WORDS = {
     "passed": _CUT_OFF | {"nobody", "cut_off"}, "feed_cut_off": _CUT_OFF,
     "marker": frozenset({TOMBSTONE, BOOT_END}),
-    "session": frozenset({"open", "complete", "cut"}),
+    "session": frozenset({"open", "complete", "cut", "silent"}),
     "session_batch": frozenset({
         "counted", "repeated", "unplaced", "runs_overflow", "boot_ended", "raw_expired",
     }),

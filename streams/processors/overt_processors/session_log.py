@@ -40,9 +40,11 @@ def read_sessions(
         Permanent: this user may not read the topic.
         Transient: told to stop.
     """
-    backoff = Backoff()
+    backoff, asked = Backoff(), tuple(partitions)
+    if not asked:  # more workers than partitions; librdkafka refuses to be asked for none
+        return {}
     while not stop.is_set():
-        found: dict[int, list[Session]] = {partition: [] for partition in partitions}
+        found: dict[int, list[Session]] = {partition: [] for partition in asked}
         try:
             for message in read_to_end(connection, SESSION, found, since_ms, stop):
                 record = _session(message)
