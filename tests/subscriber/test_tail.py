@@ -124,3 +124,36 @@ def test_a_password_file_that_is_not_there_is_a_matter_of_settings(twin: Twin) -
 
     with pytest.raises(Malformed, match="password_file"):
         kafka.connection()
+
+
+@pytest.mark.parametrize(
+    ("ca", "bootstrap", "grant", "word"),
+    [
+        ("no certificate", "127.0.0.1:1", GRANT, "ca"),
+        ("", "127.0.0.1:1", GRANT, "ca"),
+        (None, "", GRANT, "bootstrap"),
+        (None, "127.0.0.1:1", "no grant", "grant"),
+    ],
+    ids=["no PEM", "empty", "no bootstrap", "no id of a grant"],
+)
+def test_what_cannot_begin_for_its_settings_or_words_is_one_line_and_exit_2(
+    twin: Twin, capsys: pytest.CaptureFixture[str], ca: str | None, bootstrap: str, grant: str,
+    word: str,
+) -> None:  # fmt: skip
+    config, given = twin.config(), twin.folder / "ca.pem"
+    if ca is not None:
+        given = twin.folder / "kafka-ca.pem"
+        given.write_text(ca)
+    (twin.folder / "password").write_text("secret")
+    config.write_text(
+        config.read_text() + f'[kafka]\nbootstrap = "{bootstrap}"\nca = "{given}"\n'
+        f'username = "alice"\npassword_file = "{twin.folder}/password"\n'
+    )
+    words = ["--config", str(config), "--grant", grant, "--purpose", PURPOSE, "--timeout", "1"]
+
+    code = run(["tail", *words])
+
+    err = capsys.readouterr().err
+    assert code == 2
+    assert err.count("\n") == 1
+    assert word in err

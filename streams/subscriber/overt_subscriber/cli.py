@@ -214,7 +214,7 @@ def _usage(exc: typer.TyperException) -> str:
 def _code(exc: errors.OvertError) -> int:
     if isinstance(exc, errors.Refused):
         return errors.EXIT_NOT_AUTHORISED
-    return errors.EXIT_USAGE if exc.reason == "settings" else errors.EXIT_FAILURE
+    return errors.EXIT_USAGE if exc.reason in ("settings", "grant") else errors.EXIT_FAILURE
 
 
 def _fail(message: str, code: int) -> int:

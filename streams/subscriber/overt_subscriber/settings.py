@@ -1,5 +1,6 @@
 """The reader's settings: one TOML file; an unknown key is an error."""
 
+import ssl
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -31,7 +32,7 @@ class Kafka(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    bootstrap: str
+    bootstrap: str = Field(min_length=1)
     ca: Path
     username: str
     password_file: Path
@@ -44,10 +45,12 @@ class Kafka(BaseModel):
         """
         try:
             password = self.password_file.read_text("utf-8").strip()
-            self.ca.read_bytes()
+            # librdkafka would say it later, and less well.
+            ssl.create_default_context(cafile=str(self.ca))
         except (OSError, ValueError) as exc:
             raise Malformed(
-                "kafka.ca or password_file cannot be read: check the settings file",
+                "kafka.ca or password_file is missing or not what it should be: "
+                "check the settings file",
                 reason="settings",
             ) from exc
         return client.scram(self.bootstrap, str(self.ca), self.username, password, "overt-sub")
