@@ -3,8 +3,9 @@
 import threading
 
 from overt_processors.session_log import read_sessions
+from overt_schemas import client
 
-NOBODY = {"bootstrap.servers": "127.0.0.1:1"}
+NOBODY: client.Config = {"bootstrap.servers": "127.0.0.1:1"}
 
 
 def test_a_worker_without_partitions_is_ready_at_once() -> None:
