@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -65,20 +65,31 @@ class Outbox:
         """Be ready to send; called in the event loop."""
         self.port.open(self.told)
 
+    async def room(self, grants: Iterable[str], size: int) -> bool:
+        """Return once no feed has to be waited for, and whether one had to.
+
+        Each is waited for while it has too much on its way, at most as long as it may be late.
+        """
+        waited = False
+        for grant in grants:
+            while self.lanes.ask(grant, size, self.now_s()) is Answer.WAIT:
+                waited = True
+                self._moved.clear()
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._moved.wait(), _POLL_S)
+                self.look()
+        return waited
+
     async def send(
         self, grant: str, value: bytes, key: bytes, headers: Headers
     ) -> "asyncio.Future[None] | None":
         """Return what is done once the record is settled on this feed; None if it is already.
 
-        Waits while the feed has too much on its way, at most as long as its lane may be late.
+        Waits as ``room`` does.
         """
         size = len(value)
-        while (answer := self.lanes.ask(grant, size, self.now_s())) is Answer.WAIT:
-            self._moved.clear()
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), _POLL_S)
-            self.look()
-        if answer is Answer.DROP:
+        await self.room((grant,), size)
+        if self.lanes.ask(grant, size, self.now_s()) is Answer.DROP:
             telemetry.outcome("passed", CUT)
             return None
         token = self.lanes.send(grant, size, self.now_s())

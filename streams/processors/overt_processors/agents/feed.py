@@ -9,6 +9,7 @@ from overt_processors.acknowledge import Acknowledger, die
 from overt_processors.backoff import Backoff
 from overt_processors.core import feed
 from overt_processors.feed_out import Headers, KafkaPort, Outbox
+from overt_processors.freshness import Freshness
 from overt_processors.guard import EXIT_JUMPED, Guard
 from overt_processors.preflight import Group
 from overt_processors.processor import Context
@@ -41,6 +42,10 @@ class Feeder:
     topic_id: str = ""
     # Offsets below which everything was appended when the registries were last read to their end.
     settled: dict[int, int] = field(default_factory=dict)
+    fresh: Freshness = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fresh = Freshness(read_on=self.reader.read_on, now_s=self.outbox.now_s)
 
     async def handle(self, event: Any) -> None:
         """Hand one record to the feeds that it belongs to."""
@@ -53,9 +58,14 @@ class Feeder:
                 expected=expected)  # fmt: skip
         append_ms = round(message.timestamp * 1000)
         routed = await self._route(message, append_ms)
+        value: bytes = message.value or b""
+        # Who was erased while a feed was full, or whose grant ended, is out.
+        while await self.outbox.room(routed.grants, len(value)):
+            if generation != self.acknowledger.generation:
+                return
+            routed = await self._route(message, append_ms)
         if generation != self.acknowledger.generation:
             return
-        value: bytes = message.value or b""
         headers = [(ORIGIN, pack_origin(self.topic_id, tp.partition, offset, append_ms))]
         futures = await self._send(routed, value, headers)
         if generation != self.acknowledger.generation:
@@ -90,6 +100,7 @@ class Feeder:
     async def tick(self, now_ms: int) -> None:
         """Cut what is late, and forget the lanes of grants that are over."""
         self.outbox.look()
+        self.fresh.look()
         self.table = self.table.follow(self.reader.current.grants)
         grants = self.table.of.values()
         self.outbox.lanes.keep({g.grant for g in grants if feed.is_in_force(g, now_ms)})
@@ -112,6 +123,7 @@ class Feeder:
 
         The session app reads the same topic and keeps such a record as a dead letter.
         """
+        await self.fresh.wait()
         try:
             try:
                 return self._decide(message.value, append_ms)

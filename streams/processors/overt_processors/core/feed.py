@@ -63,9 +63,20 @@ class Table:
 
 
 def is_good(grant: Grant) -> bool:
-    """Whether a grant gives anything at some time: two who do not read under it approved it."""
+    """Whether a grant gives anything at some time: two who do not read under it approved it.
+
+    One whose id names no topic has no feed; it must not cost the others theirs.
+    """
     approved = len(set(grant.approvers) - {grant.subscriber}) >= APPROVERS
-    return grant.state == ACTIVE and approved
+    return grant.state == ACTIVE and approved and _has_feed(grant.grant)
+
+
+def _has_feed(grant: str) -> bool:
+    try:
+        feed.topic_of(grant)
+    except Malformed:
+        return False
+    return True
 
 
 def is_in_force(grant: Grant, now_ms: int) -> bool:
