@@ -11,7 +11,7 @@ _BARS = {"shell": "#829ab1", "step": "#2b6cb0"}
 
 def profile(rows: Sequence[tuple[str, str, float]], title: str) -> str:
     """Return bars, one a stage: (``shell`` or ``step``, name, microseconds)."""
-    left, wide, line = 250, 420, 24
+    left, wide, line = 300, 420, 24
     longest, total = max(row[2] for row in rows), sum(row[2] for row in rows)
     out = [_text(10, 24, title, bold=True)]
     for number, (kind, name, us) in enumerate(rows):
