@@ -72,9 +72,14 @@ class Refiner:
         # Nothing here waits on the usual way: a coroutine a record is a tenth of a batch's cost.
         if self.reader.current.keyring.version != self.key_set:
             await self._renew_keys()
+            if generation != acknowledger.generation:
+                return  # revoked: its next owner takes it, and no key of it is kept here
         outcome = self._step(raw, settled=raw.offset < self.settled.get(tp.partition, 0))
         if isinstance(outcome, Unsure):
-            outcome = await self._ask_again(raw)
+            await self._read_on()
+            if generation != acknowledger.generation:
+                return  # revoked likewise
+            outcome = self._step(raw, settled=True)
         futures = []
         for output in _report(outcome, raw):
             telemetry.produced(len(output[2]))
@@ -89,12 +94,11 @@ class Refiner:
         if acknowledger.is_full:
             await acknowledger.room()
 
-    async def _ask_again(self, raw: Raw) -> Outcome:
+    async def _read_on(self) -> None:
         # Of all partitions at once: asking is bounded to once a second, and whoever spreads
         # strangers over the partitions would else cost each of them its turn.
         self.settled = await asyncio.wrap_future(self.reader.read_on())
         await self._renew_keys()
-        return self._step(raw, settled=True)
 
     def _step(self, raw: Raw, *, settled: bool) -> Outcome:
         now = Now(wall_ms=self.clock.wall_us() // 1000, boot_ns=self.clock.boot_ns())
@@ -158,7 +162,7 @@ def _report(outcome: Outcome, raw: Raw) -> tuple[Produced, ...]:
         case Dropped():
             telemetry.outcome("dropped", outcome.reason)
             return ()
-        case Unsure():  # `_decide` asks until it is sure
+        case Unsure():  # `handle` asks until it is sure
             return die(EXIT_REDELIVER, "unsure", reason=outcome.reason)
         case _:
             assert_never(outcome)
