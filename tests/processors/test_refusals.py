@@ -282,6 +282,26 @@ def test_a_number_no_boot_can_reach_is_refused() -> None:
     assert reason_of(world.refine(sealed_batch(world))) == "header"
 
 
+@pytest.mark.parametrize("stream", ["input", "frame"])
+def test_a_batch_number_that_no_reader_takes_becomes_no_part(stream: str) -> None:
+    # The session app, sinks and readers refuse it, each anew.
+    world = World()
+    world.scripted.batches = 2**40
+    batch = PLAIN if stream == "input" else frame_batch(START_MS)
+
+    assert reason_of(world.refine_batch(batch)) == "header"
+
+
+@pytest.mark.parametrize("activity", [-1, -(2**31), 2**31, 2**62])
+@pytest.mark.parametrize("stream", ["input", "frame"])
+def test_an_activity_that_no_reader_takes_becomes_no_part(stream: str, activity: int) -> None:
+    batch = input_batch if stream == "input" else frame_batch
+
+    outcome = World().refine_batch(batch(START_MS, activity=activity))
+
+    assert reason_of(outcome) == "bounds"
+
+
 @pytest.mark.parametrize("start_us", [2**62, -1, 0], ids=["far", "negative", "zero"])
 def test_a_time_that_no_calendar_holds_is_refused(start_us: int) -> None:
     world = World()

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from overt_processors.core.opening import in_range
 from overt_schemas import columns
+from overt_schemas.errors import Malformed
 from overt_schemas.records import FrameBatch, Gap, InputBatch
 
 EVENT_ORDER = "event_order"  # event time goes back within the batch, or behind the one before
@@ -22,6 +23,8 @@ FRAME_COUNTS = "frame_counts"  # last seq or count of actions goes back from fra
 GAP = "gap"  # a hole of a reason no device has, of less than nothing, or that ends before it begins
 ENDED = "ended"  # says why the activity ended and is not its last batch, or the other way round
 
+# Avro's int is read without its bounds; sinks and the session app keep them.
+_ACTIVITIES = range(2**31)
 # A batch is one second; 3.5 s hold-back and a clock that is being slewed do not reach this.
 _REACH_US = 10_000_000
 _REASONS = columns.GAP_REASONS - columns.THINNED  # only a processor thins
@@ -54,8 +57,10 @@ def read(batch: InputBatch | FrameBatch) -> Reading:
     """Return the time a batch covers and the violations in it.
 
     Raises:
-        Malformed: broken columns, or times outside the calendar.
+        Malformed: broken columns, times outside the calendar, or an activity that cannot be.
     """
+    if batch.activity not in _ACTIVITIES:
+        raise Malformed("an activity that cannot be", reason="bounds")
     flags = _common(batch)
     match batch:
         case InputBatch():

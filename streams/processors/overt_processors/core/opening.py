@@ -42,6 +42,8 @@ Record = SealedBatch | Tombstone | Signed
 _ON_INPUT: tuple[type[Record], ...] = (SealedBatch, Tombstone, Signed)
 _ON_FRAME: tuple[type[Record], ...] = (SealedBatch, Tombstone)
 _SCHEMAS = {Stream.INPUT: ID_OF["InputBatch"], Stream.FRAME: ID_OF["FrameBatch"]}
+# What the session app takes: one a second would need 35,000 years.
+_BATCHES = range(2**40)
 # 2020 to 2100: outside them calendars overflow, and nobody honest has such a clock.
 _TIMES_US = range(1_577_836_800_000_000, 4_102_444_800_000_000)
 
@@ -139,6 +141,8 @@ def read_header(raw: Raw, record: SealedBatch | Tombstone) -> clear.ClearHeader:
         raise Malformed("batch of another topic's stream", reason="stream")
     if head.schema != _SCHEMAS[head.stream]:
         raise Malformed("schema of another stream", reason="schema_not_allowed")
+    if head.batch not in _BATCHES:
+        raise Malformed("a batch number that no boot reaches", reason="header")
     if raw.key != head.device:
         raise Malformed("record's key is not the device in its header", reason="key")
     return head
