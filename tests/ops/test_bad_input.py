@@ -161,7 +161,7 @@ def test_a_broken_topology(tmp_path: Path, content: bytes) -> None:
 _SIGNALLED = """
 import os, sys, time
 from overt_ops import cli
-def waits():
+def waits(**_):
     try:
         os.kill(os.getpid(), int(sys.argv[1])); time.sleep(20)
     finally:

@@ -88,7 +88,7 @@ def test_a_ca_that_is_none_is_one_line(tmp_path: Path, words: str, ca: str | Non
 def test_an_error_that_nobody_foresaw_is_one_line_without_its_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail() -> None:
+    def fail(**_: object) -> None:
         raise LookupError("what was captured")
 
     monkeypatch.setattr(cli, "app", fail)
@@ -101,6 +101,26 @@ def test_an_error_that_nobody_foresaw_is_one_line_without_its_message(
     assert err.count("\n") == 1
     assert "LookupError" in err
     assert "captured" not in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["dlq list -o xml", "dlq bogus", "bogus", "replay plan --partition x", "dlq show", "dlq --x",
+     "pipeline lag --stall-after 0s"],
+)  # fmt: skip
+def test_wrong_words_are_one_line_that_names_help_and_exit_2(tmp_path: Path, words: str) -> None:
+    done = run(tmp_path, *words.split())
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("stream-ops: ")
+
+
+def test_a_noun_alone_shows_its_help(tmp_path: Path) -> None:
+    done = run(tmp_path, "dlq")
+
+    assert done.returncode == 2
+    assert "redrive" in done.stdout + done.stderr
 
 
 def test_explain_needs_no_stack_and_knows_every_code(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import typer
 
 from overt_ops.cli import demo, dev, dlq, pipeline, reconcile, replay, simulate, topology
 from overt_ops.cli.exits import code_of
-from overt_schemas.errors import EXIT_FAILURE, EXIT_INTERRUPTED, OvertError
+from overt_schemas.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, OvertError
 
 app = typer.Typer(
     name="stream-ops",
@@ -45,7 +45,12 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup
             signal.signal(number, signal.default_int_handler)
     try:
-        app()
+        code = int(app(standalone_mode=False) or 0)
+        if code == EXIT_INTERRUPTED:  # what typer makes of ctrl-c
+            sys.stderr.write("stream-ops: interrupted\n")
+        sys.exit(code)
+    except typer.TyperException as exc:
+        sys.exit(_usage(exc))
     except OvertError as exc:
         sys.stderr.write(f"stream-ops: {' '.join(str(exc).split())}\n")
         sys.exit(code_of(exc))
@@ -53,7 +58,7 @@ def main() -> None:
         named = f"{exc.strerror}: {exc.filename}" if exc.filename else str(exc)
         sys.stderr.write(f"stream-ops: {named}\n")
         sys.exit(EXIT_FAILURE)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("stream-ops: interrupted\n")
         sys.exit(EXIT_INTERRUPTED)
     except Exception as exc:
@@ -62,3 +67,15 @@ def main() -> None:
         place = f"{Path(where.filename).name}:{where.lineno}"
         sys.stderr.write(f"stream-ops: {type(exc).__name__} in {place}: please report it\n")
         sys.exit(EXIT_FAILURE)
+
+
+def _usage(exc: typer.TyperException) -> int:
+    """Say in one line what is wrong with the words; a noun without a verb shows its help."""
+    # The message is made by `format_message`, which the public base class does not declare.
+    made = getattr(exc, "format_message", None)
+    message = str(made() if made is not None else exc)
+    if type(exc).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(f"{message}\n")
+    else:
+        sys.stderr.write(f"stream-ops: {' '.join(message.split())} Try --help.\n")
+    return EXIT_USAGE

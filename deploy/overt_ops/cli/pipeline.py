@@ -85,6 +85,8 @@ def lag(
     _output(output)
     stages = named(stage or ())
     after_s = spans.ms(stall_after) / 1000 if stall_after else 0.0
+    if stall_after and not after_s:
+        raise Permanent("--stall-after 0s: nothing moves in no time, say 30s", reason="usage")
     look = Look(door_of(state, config, OPERATOR).connection)
     now = standing.step({}, look.seen(stages), time.monotonic())
     while stall_after and standing.undecided(now, after_s):
