@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from overt_processors.core.lanes import Answer, Lanes, Rules
-from overt_processors.feed_out import Headers, Outbox, Told
+from overt_processors.feed_out import Headers, KafkaPort, Outbox, Told
 
 SMALL = Rules(room_bytes=100, patience_s=2.0)
 
@@ -131,3 +131,37 @@ def test_a_feed_that_answers_nothing_holds_a_partition_up_once_and_for_its_patie
 
     assert 0.3 <= took_s < 2.0
     assert (good, settled) == (200, True)
+
+
+def test_a_record_too_large_for_its_feed_is_let_go_alone() -> None:
+    lanes = Lanes(rules=SMALL)
+    large, other = lanes.send("g-1", 10, 0.0), lanes.send("g-1", 10, 0.0)
+
+    let_go = lanes.passed("g-1", large)
+
+    assert let_go
+    assert lanes.is_open("g-1")
+    assert lanes.delivered("g-1", other, 0.1)
+
+
+def test_a_record_too_large_is_no_proof_that_a_cut_lane_is_well() -> None:
+    lanes = Lanes(rules=SMALL)
+    lanes.refused("g-1", lanes.send("g-1", 10, 0.0), 0.0)
+
+    lanes.passed("g-1", lanes.send("g-1", 10, 1.0))
+
+    assert not lanes.is_open("g-1")
+    assert lanes.ask("g-1", 1, 1.0) is Answer.TAKE
+
+
+def test_a_record_that_librdkafka_finds_too_large_cuts_no_feed_off() -> None:
+    async def run() -> tuple[bool, bool]:
+        port = KafkaPort({"bootstrap.servers": "127.0.0.1:1", "log_level": 0})
+        box = Outbox(port=port)
+        box.open()
+        future = await box.send("g-1", bytes(2 * 2**20), b"", [])
+        assert future is not None
+        await asyncio.wait_for(future, 5)
+        return future.done(), box.lanes.is_open("g-1")
+
+    assert asyncio.run(run()) == (True, True)

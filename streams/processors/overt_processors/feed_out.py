@@ -34,9 +34,9 @@ _TIMEOUT_MS = 5000
 _WORDS = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "denied", KafkaError.UNKNOWN_TOPIC_OR_PART: "missing",
     KafkaError._UNKNOWN_TOPIC: "missing", KafkaError._UNKNOWN_PARTITION: "missing",
-    KafkaError._MSG_TIMED_OUT: "late",
+    KafkaError._MSG_TIMED_OUT: "late", KafkaError.MSG_SIZE_TOO_LARGE: "size",
 }  # fmt: skip
-LATE, CUT, FULL, OTHER = "late", "cut_off", "full", "refused"
+LATE, CUT, FULL, SIZE, OTHER = "late", "cut_off", "full", "size", "refused"
 
 
 class Port(Protocol):
@@ -103,6 +103,11 @@ class Outbox:
         if not why:
             telemetry.outcome("fed")
             if self.lanes.delivered(grant, token, self.now_s()):
+                self._settle([token])
+        elif why == SIZE:
+            # A feed's record is a little larger than the part: one too large is let go alone.
+            telemetry.outcome("passed", SIZE)
+            if self.lanes.passed(grant, token):
                 self._settle([token])
         else:
             was_open = self.lanes.is_open(grant)

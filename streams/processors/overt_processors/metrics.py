@@ -50,7 +50,7 @@ KINDS = frozenset({
 # What a kind says beside itself, where that is no reason.
 _CUT_OFF = frozenset({"late", "full", "denied", "missing", "refused"})
 WORDS = {
-    "passed": _CUT_OFF | {"nobody", "cut_off"}, "feed_cut_off": _CUT_OFF,
+    "passed": _CUT_OFF | {"nobody", "cut_off", "size"}, "feed_cut_off": _CUT_OFF,
     "marker": frozenset({TOMBSTONE, BOOT_END}),
     "session": frozenset({"open", "complete", "cut", "silent"}),
     "session_batch": frozenset({

@@ -106,6 +106,18 @@ class Lanes:
             gone += self._cut(lane, now_s)
         return gone
 
+    def passed(self, grant: str, token: int) -> bool:
+        """Note that a record is let go by itself; returns whether the source still waits for it.
+
+        It says nothing of the lane: a cut one is still to be tried.
+        """
+        lane, sent = self._take(grant, token)
+        if lane is None or sent is None:
+            return False
+        if lane.trying == token:
+            lane.trying = None
+        return sent.waits
+
     def overdue(self, now_s: float) -> dict[str, list[int]]:
         """Cut the lanes whose oldest record has been on its way for too long.
 
