@@ -14,7 +14,7 @@ from overt_schemas.errors import Permanent
 CLOSED = Account(
     source="xvfb", offered=10, captured=10, read=7, dropped={"policy": 3}, lost=0, duplicated=0,
     sessions=1, segments=2, parts=9, parts_in_objects=9, objects=3, frames_read=4, live=7,
-    live_same=True, e2e_ms_p50=900, e2e_ms_p99=1800,
+    live_same=True, from_feed=40, e2e_ms_p50=900, e2e_ms_p99=1800,
     refused={"topic": "a", "object": "b", "key": "c"}, ready_s=1.0, pss_mb=500.0,
 )  # fmt: skip
 
@@ -53,6 +53,7 @@ def test_what_was_thinned_stands_in_the_account_under_its_rule() -> None:
         {"live": 6},
         {"live": 8},
         {"live_same": False},
+        {"from_feed": 0},
         {"sessions": 0},
         {"offered": None},
         {"source": "scripted", "offered": None},

@@ -16,7 +16,7 @@ from tests.walk.typing_in_sight import desk
 KEYS = [
     "source", "offered", "captured", "read", "dropped", "lost", "duplicated", "sessions",
     "segments", "parts", "parts_in_objects", "objects", "frames_read", "live", "live_same",
-    "e2e_ms_p50", "e2e_ms_p99", "refused", "ready_s", "pss_mb",
+    "from_feed", "e2e_ms_p50", "e2e_ms_p99", "refused", "ready_s", "pss_mb",
 ]  # fmt: skip
 # What `just bench-stack` promises, five times over: tests share the machine with other tests.
 P50_MS, P99_MS = 5 * 2_000, 5 * 5_000
@@ -50,6 +50,7 @@ def test_offered_is_captured_is_read_and_dropped(product: Running, source: str) 
     assert found["frames_read"] > 0
     assert found["live"] == found["read"]
     assert found["live_same"]
+    assert found["from_feed"] > 0
     assert 0 < found["e2e_ms_p50"] <= P50_MS
     assert found["e2e_ms_p50"] <= found["e2e_ms_p99"] <= P99_MS
     assert set(found["refused"]) == {"topic", "object", "key"}

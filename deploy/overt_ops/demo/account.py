@@ -29,6 +29,7 @@ class Account:
     """What `stream-ops demo --json` prints; `ready_s` seconds, `pss_mb` megabytes of the stack.
 
     Attributes:
+        from_feed: parts that reached the live reader by its feed, not from the store.
         live_same: whether the live reader was shown the same events in the same order.
         e2e_ms_p50: from a key press to the line that shows it live; None if no key was pressed.
     """
@@ -48,6 +49,7 @@ class Account:
     frames_read: int
     live: int
     live_same: bool
+    from_feed: int
     e2e_ms_p50: int | None
     e2e_ms_p99: int | None
     refused: Mapping[str, str]
@@ -82,15 +84,24 @@ def findings(account: Account) -> list[str]:
         found.append(f"{account.duplicated} events read twice")
     if account.parts != account.parts_in_objects:
         found.append(f"{account.parts} parts, {account.parts_in_objects} in objects")
-    if account.live != account.read:
-        found.append(f"read {account.read}, live {account.live}")
-    elif not account.live_same:
-        found.append("the live reader was shown something else than what is stored")
+    found += _live_findings(account)
     missing = [door for door in DOORS if not account.refused.get(door)]
     found += [f"the {door} was not refused to the identity without a grant" for door in missing]
     reasons = {account.refused.get(door) for door in DOORS}
     if not missing and len(reasons) != len(DOORS):
         found.append("the three refusals do not have three reasons")
+    return found
+
+
+def _live_findings(account: Account) -> list[str]:
+    found = []
+    if account.live != account.read:
+        found.append(f"read {account.read}, live {account.live}")
+    elif not account.live_same:
+        found.append("the live reader was shown something else than what is stored")
+    # The live reader fills holes of its feed from the store: that it is whole proves no feed.
+    if account.from_feed <= 0:
+        found.append("nothing came through the feed: stream-ops pipeline show")
     return found
 
 

@@ -28,6 +28,7 @@ class LiveReader:
     Attributes:
         log: a file for what the reader says of itself, which is never content.
         key_ms: of each key press, milliseconds from the press to the line that shows it.
+        summary: what the reader counted, once ``finish`` has returned.
     """
 
     settings: Path
@@ -35,6 +36,7 @@ class LiveReader:
     log: Path
     transcript: Transcript = field(default_factory=Transcript)
     key_ms: list[int] = field(default_factory=list)
+    summary: dict[str, object] = field(default_factory=dict)
     _stack: ExitStack = field(init=False, default_factory=ExitStack)
     _child: subprocess.Popen[str] | None = field(init=False, default=None)
 
@@ -54,6 +56,10 @@ class LiveReader:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.finish()
+
+    def finish(self) -> None:
+        """End the reader and take its last lines; more than once does nothing."""
         child = self._child
         if child is not None and child.poll() is None:
             child.send_signal(signal.SIGINT)
@@ -101,9 +107,12 @@ class LiveReader:
             return
         with self._child.stdout as lines:
             for line in lines:
+                if not line.endswith("\n"):
+                    return  # cut off by a kill
                 event = json.loads(line)
                 if LATENCY not in event:
-                    return  # the summary: nothing comes behind it
+                    self.summary = event
+                    return  # nothing comes behind it
                 self.transcript.add(event)
                 if event["kind"] == "key_down":
                     self.key_ms.append(event[LATENCY])

@@ -179,6 +179,7 @@ class Demo:
         self._settle(broker, since)
         answer = reading.read(self.running.settings(READER), grant, DRAIN_S)
         live.wait_for(answer.transcript.events, DRAIN_S)
+        live.finish()
         refused = self._knock(door, grant)
         stored = counts.stored(self.running.layout.index, since)
         parts = sum(counts.ends(broker, topics.PART).values()) - sum(since.values())
@@ -193,6 +194,7 @@ class Demo:
             parts_in_objects=stored.records, objects=stored.objects,
             frames_read=int(found["frames_read"]), live=live.transcript.events,
             live_same=live.transcript == answer.transcript,
+            from_feed=_total(live.summary, "from_feed"),
             e2e_ms_p50=percentile(live.key_ms, 0.5), e2e_ms_p99=percentile(live.key_ms, 0.99),
             refused=refused, ready_s=round(self.ready_s, 2),
             pss_mb=round(sum(row.pss_mb for row in self.running.status()), 1),

@@ -61,7 +61,7 @@ and fills whatever the feed left out: nothing is missing, nothing comes twice. T
 says how long after the event it was shown.
 
 The end of the grant ends it (exit 4, with the authority's code); a broker that is away does not. \
-Ctrl-C ends it, too (exit 130).
+Ctrl-C ends it, too (summary, then exit 130).
 
 Watch: overt-sub tail --config alice.toml --grant g-1 --purpose research --new
 
@@ -148,11 +148,15 @@ def tail(
             live, authority, grant=grant, purpose=purpose, streams=_STREAMS[streams], until=is_over
         )
         items = iter(subscription)
-        for item in items:
-            printer.item(item)
-            if printer.is_full:
-                items.close()  # type: ignore[attr-defined]
-                break
+        try:
+            for item in items:
+                printer.item(item)
+                if printer.is_full:
+                    items.close()  # type: ignore[attr-defined]
+                    break
+        except KeyboardInterrupt:  # how most tails end: what was read is told all the same
+            printer.summary(subscription.report)
+            raise
     printer.summary(subscription.report)
     if events is not None and not printer.is_full:
         raise typer.Exit(errors.EXIT_TIMED_OUT)

@@ -35,6 +35,7 @@ class Report:
     frames_bad: int = 0
     segments: set[tuple[StreamKey, int]] = field(default_factory=set)
     parts: int = 0
+    from_feed: int = 0  # of them, those that the feed brought before the store
     tombstones: int = 0
     withheld: Counter[str] = field(default_factory=Counter)
     killed: int = 0
@@ -112,6 +113,7 @@ class Report:
             **{state.value: states[state] for state in State},
             "segments": len(self.segments),
             "parts": self.parts,
+            "from_feed": self.from_feed,
             "gaps": dict(sorted(gaps.items())),
             "frame_gaps": dict(sorted(self.frame_gaps.items())),
             "tombstones": self.tombstones,

@@ -134,8 +134,10 @@ class Subscription:
         except Permanent as exc:
             yield self._reject("verify", exc.reason)
             return
-        self._count(arrival, self._order.add(arrival, ahead=ahead))
+        verdict = self._order.add(arrival, ahead=ahead)
+        self._count(arrival, verdict)
         if ahead and isinstance(arrival, Sealed):
+            self.report.from_feed += verdict is Verdict.NEW
             yield from self._open(self._order.ready(arrival.key))
 
     def _admit(self, stored: StoredPart) -> Arrival:
