@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from overt_ops.devstack import certs
 from overt_ops.reconcile.plan import Plan
 from overt_ops.reconcile.run import Done, Round
 from overt_ops.reconcile.settings import load
@@ -78,11 +79,13 @@ def test_each_mistake_is_one_line_with_what_to_do(
 
 
 def settings(folder: Path, *, root: str = "ab" * 32, mode: int = 0o600) -> Path:
+    certs.ensure_issuer(folder, "service")
     (folder / "p").write_text("secret")
     (folder / "root.pub").write_text(root)
     path = folder / "settings.toml"
     path.write_text(
-        f'state_dir = "{folder}"\n[kafka]\nbootstrap = "127.0.0.1:1"\nca = "ca"\n'
+        f'state_dir = "{folder}"\n[kafka]\nbootstrap = "127.0.0.1:1"\n'
+        f'ca = "{folder / "service.crt"}"\n'
         f'username = "reconcile"\npassword_file = "{folder / "p"}"\n'
         f'[authority]\nroot_key = "{folder / "root.pub"}"\n'
     )
