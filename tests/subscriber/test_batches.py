@@ -99,8 +99,13 @@ def test_tombstones_signed_by_the_person_win_and_others_lose_in_either_order() -
         assert batches.add(0, fact(0, reason=second)) is expected, (first, second)
 
 
-def test_a_notice_counts_only_between_the_raw_offsets_of_both_neighbours() -> None:
-    table = {(11, 19): "raw_expired", (10, 19): "unexplained", (11, 21): "unexplained"}
+def test_a_notice_counts_where_raw_records_between_both_neighbours_expired() -> None:
+    """It begins at what was committed, and a processor may have written more than that."""
+    table = {
+        (11, 19): "raw_expired", (10, 19): "raw_expired", (5, 12): "raw_expired",
+        (5, 20): "raw_expired", (5, 11): "unexplained", (11, 21): "unexplained",
+        (20, 25): "unexplained",
+    }  # fmt: skip
 
     for (start, stop), reason in table.items():
         batches = BatchSet()

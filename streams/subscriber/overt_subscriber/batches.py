@@ -206,11 +206,16 @@ class BatchSet:
             self._numbers.remove(number)
 
     def is_expired(self, lower: int | None, upper: int) -> bool:
-        """Whether a notice lies between the raw records of two known batches."""
+        """Whether raw records between those of two known batches expired unread.
+
+        A notice begins at what its processor had committed, which is behind what it had written:
+        records that became parts lie in it as well, so it may begin before ``lower``.
+        """
         above = self._facts[upper]
-        start = -1 if lower is None else self._facts[lower].offset
+        start = 0 if lower is None else self._facts[lower].offset + 1
         return any(
-            n.partition == above.partition and start < n.from_offset and n.to_offset <= above.offset
+            n.partition == above.partition
+            and max(start, n.from_offset) < n.to_offset <= above.offset
             for n in self._notices
         )
 
