@@ -266,3 +266,17 @@ def test_a_worker_without_its_supervisor_does_not_live(site: Stand) -> None:
     worker.process.wait(10)
 
     until(lambda: not os.path.exists(f"/proc/{child}"), 10, "gone")  # noqa: PTH110
+
+
+def test_a_worker_that_falls_while_the_broker_is_away_rises_with_it(site: Stand) -> None:
+    """An admin client from before refuses its own offsets for ever: the leader's epoch is newer."""
+    worker, broker = ready(site.start()), site.running.brokers[0]
+    site.running.kill(broker)
+    os.kill(worker.child(), signal.SIGKILL)
+    until(lambda: worker.lines("preflight_delayed"), 60, "the broker is missed")
+    started = len(worker.lines("worker_started"))
+
+    site.running.start([broker])
+
+    until(lambda: len(worker.lines("worker_started")) > started, 60, "started again")
+    ready(worker)

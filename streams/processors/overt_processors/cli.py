@@ -169,7 +169,6 @@ def _run(row: App, config: Path) -> None:
     settings = load(config)
     if row.needs_keys:
         settings.authority.require()
-    group = _group(settings, row)
     decide = f"overt-processors start-at --app {row.name} earliest --config "
     decide += shlex.quote(str(config))
 
@@ -178,7 +177,10 @@ def _run(row: App, config: Path) -> None:
         return _signer(settings)
 
     def preflight() -> None:
-        check(group, signer if row.notices else None, time.time_ns() // 1_000_000, decide)
+        # A client of its own each time: after a broker's restart one from before knows only the old
+        # leader's epoch, and its questions are refused for ever.
+        group, signs = _group(settings, row), signer if row.notices else None
+        check(group, signs, time.time_ns() // 1_000_000, decide)
 
     instance = Instance(settings.state_dir)
     command = worker_command(row.name, config, instance.name)
