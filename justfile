@@ -37,6 +37,14 @@ bench-hostile *ARGS:
 # the short version of every bench
 bench: bench-stack (bench-streams "--short")
 
+# a storm of kills, zombies and outages on a stack of its own, as JSON; under four minutes
+chaos-short *ARGS:
+    python -m tests.bench.chaos --short {{ARGS}}
+
+# the same for half an hour: a million events of 50 devices, three brokers
+chaos *ARGS:
+    python -m tests.bench.chaos {{ARGS}}
+
 # the licence text of Apache-2.0 stands in LICENSE; every wheel names it
 wheels:
     uv build --all-packages --wheel

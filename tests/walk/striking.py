@@ -6,7 +6,6 @@ nothing, and its supervisor could give it up.
 """
 
 import os
-import signal
 import sys
 import time
 from collections import Counter
@@ -46,11 +45,11 @@ class Striker:
             self.strike(strike.target)
 
     def strike(self, target: Target) -> None:
-        """Kill one process with -9."""
+        """Strike one process."""
         if target is Target.SHIP:
             with self.without_ship():
                 return
-        os.kill(self._victim(target), signal.SIGKILL)
+        os.kill(self._victim(target), target.signal)
         self._note(target)
 
     @contextmanager

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.walk.chaos import Target, schedule
+from tests.walk.chaos import Target, Trial, schedule, trials
 
 seeds, rounds = st.integers(0, 1 << 32), st.integers(1, 6)
 
@@ -30,3 +30,12 @@ def test_no_service_is_struck_twice_in_a_row(seed: int, n: int) -> None:
 @given(seeds)
 def test_the_same_seed_gives_the_same_schedule(seed: int) -> None:
     assert schedule(seed, 2, 0.0, 60.0) == schedule(seed, 2, 0.0, 60.0)
+
+
+@given(seeds, rounds)
+def test_every_trial_comes_once_a_round_and_in_time(seed: int, n: int) -> None:
+    ordeals = trials(seed, n, 5.0, 45.0)
+
+    assert Counter(o.trial for o in ordeals) == dict.fromkeys(Trial, n)
+    assert all(5.0 <= o.at_s <= 45.0 for o in ordeals)
+    assert trials(seed, n, 5.0, 45.0) == ordeals
