@@ -6,11 +6,13 @@ Exit 1 where anything was lost, repeated, out of order, unexplained, or a sessio
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from tests.bench.report import emit, say
 from tests.stack import brokers
-from tests.walk.storm import LONG, SHORT, Weather, storm
+from tests.walk.storm import LONG, SHORT, storm
+from tests.walk.trace import long_trace
 
 
 def main() -> None:
@@ -23,7 +25,7 @@ def main() -> None:
     asked = parser.parse_args()
     weather = SHORT if asked.short else LONG
     changes = {n: v for n in ("seconds", "seed") if (v := getattr(asked, n)) is not None}
-    weather = Weather(**{**{n: getattr(weather, n) for n in Weather.__slots__}, **changes})
+    weather = replace(weather, **changes)
     count = asked.brokers or (1 if asked.short else 3)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -31,6 +33,9 @@ def main() -> None:
     ):
         say(f"{count} broker{'s' * (count > 1)}, {weather}")
         running.start()
+        if not asked.short:
+            trace = long_trace(Path(folder) / "trace.jsonl", weather.seconds + 300)
+            weather = replace(weather, trace=trace)
         aftermath = storm(running, Path(folder), weather)
     figures = aftermath.figures()
     numbers = {name: [float(v)] for name, v in figures.items() if isinstance(v, int | float)}

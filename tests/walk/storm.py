@@ -61,8 +61,9 @@ class Weather:
 SHORT = Weather(
     seed=20261125, devices=16, silent=2, late=3, stagger_s=0.5, seconds=75, kills=1, trials=1
 )  # fmt: skip
+# A million events: every second of the persons replays a recording.
 LONG = Weather(
-    seed=7, devices=40, silent=5, late=5, stagger_s=1.0, seconds=1500, kills=12, trials=4
+    seed=7, devices=45, silent=5, late=5, stagger_s=1.0, seconds=600, kills=6, trials=3
 )  # fmt: skip
 
 
