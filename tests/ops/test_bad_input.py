@@ -159,8 +159,10 @@ def test_a_broken_topology(tmp_path: Path, content: bytes) -> None:
 
 
 _SIGNALLED = """
-import os, sys, time
+import os, signal, sys, time
 from overt_ops import cli
+# Who starts the tests in the background has SIGINT ignored, which a child inherits.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def waits(**_):
     try:
         os.kill(os.getpid(), int(sys.argv[1])); time.sleep(20)

@@ -4,6 +4,16 @@ from tests.processors.checks.check import Check
 
 CHECKS = [
     Check(
+        "if batch.activity not in _ACTIVITIES:",
+        "if False:",
+        "test_refusals::test_an_activity_that_no_reader_takes_becomes_no_part",
+    ),
+    Check(
+        "if batch.activity not in _ACTIVITIES:",
+        "if False:",
+        "test_refusals::test_an_activity_that_no_reader_takes_becomes_no_part",
+    ),
+    Check(
         "if falls or start + first < batch.prev_event_us:",
         "if start + first < batch.prev_event_us:",
         "test_activity::test_input",
