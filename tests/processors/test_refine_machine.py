@@ -256,6 +256,8 @@ class RefineMachine(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.loop.set_default_executor(_AtOnce())
+        self.errors: list[object] = []  # of callbacks: nobody else would hear of them
+        self.loop.set_exception_handler(lambda _loop, what: self.errors.append(what))
         world = World()
         self.cluster = Cluster(world=world)
         self.cluster.epochs[world.scripted.processor_key] = world.scripted.processor
@@ -303,6 +305,7 @@ class RefineMachine(RuleBasedStateMachine):
         """Let everything run that can."""
         for _ in range(6):
             self.loop.run_until_complete(asyncio.sleep(0))
+        assert self.errors == []
 
     def task_is_over(self, worker: Worker) -> bool:
         self.settle()
@@ -313,8 +316,21 @@ class RefineMachine(RuleBasedStateMachine):
 
     # --- the world goes on ------------------------------------------------------------------
 
-    @rule(partition=st.sampled_from(PARTITIONS))
-    @precondition(lambda self: sum(map(len, self.devices.values())) < 5)
+    @rule(
+        partition=st.sampled_from(PARTITIONS),
+        what=st.sampled_from(["enrol", "new_epoch", "retire_epoch"]),
+    )
+    def change_the_world(self, partition: int, what: str) -> None:
+        """And let somebody use it at once: workers learn of it later."""
+        if what == "enrol" and sum(map(len, self.devices.values())) < 5:
+            self.enrol(partition)
+        elif what == "new_epoch" and len(self.cluster.epochs) < 4:
+            self.new_epoch()
+        elif what == "retire_epoch" and len(self.cluster.epochs) > 1:
+            self.retire_epoch()
+            return
+        self.publish(partition, len(self.devices[partition]) - 1, 1)
+
     def enrol(self, partition: int) -> None:
         """The authority's record is there before the device gets its certificate."""
         world, number = self.cluster.world, sum(map(len, self.devices.values()))
@@ -337,8 +353,6 @@ class RefineMachine(RuleBasedStateMachine):
         self.cluster.news += [sign(record), sign(world.person)]
         self.devices[partition].append(device)
 
-    @rule()
-    @precondition(lambda self: len(self.cluster.epochs) < 4)
     def new_epoch(self) -> None:
         """The next epoch begins: its key is named before anybody seals for it."""
         scripted, name = self.cluster.world.scripted, f"seal-{self.cluster.version + 1}"
@@ -349,8 +363,6 @@ class RefineMachine(RuleBasedStateMachine):
             for device in devices:
                 device.processor, device.processor_key = scripted.processor, name
 
-    @rule()
-    @precondition(lambda self: len(self.cluster.epochs) > 1)
     def retire_epoch(self) -> None:
         """An epoch is over once nothing that it opens can still come: retention, in the model."""
         oldest = next(iter(self.cluster.epochs))
@@ -384,21 +396,36 @@ class RefineMachine(RuleBasedStateMachine):
         sealed = device.seal(device.period(0, START_MS * 1000), input_batch(at_ms))
         return device, sealed
 
-    @rule(partition=st.sampled_from(PARTITIONS), which=st.integers(0, 4), count=st.integers(1, 3))
+    @rule(
+        partition=st.sampled_from(PARTITIONS), which=st.integers(0, 4), count=st.integers(1, 4),
+        kind=st.sampled_from([
+            "batch", "batch", "batch", "drop", "boot_end", "junk", "empty", "stranger", "torn",
+            "early", "early",
+        ]),
+    )  # fmt: skip
+    def publish_something(self, partition: int, which: int, count: int, kind: str) -> None:
+        """What comes most is most of it, so that there is something to go wrong."""
+        if kind == "batch":
+            self.publish(partition, which, count)
+        elif kind == "drop":
+            self.drop(partition, which)
+        elif kind == "boot_end":
+            self.end_boot(partition, which)
+        else:
+            self.publish_what_is_refused(partition, kind)
+
     def publish(self, partition: int, which: int, count: int) -> None:
         for _ in range(count):
             device, sealed = self.seal(partition, which)
             fate = ("part", device.device, device.boot, device.batches - 1, sealed.hash)
             self.append(partition, device.device, codec.encode(sealed.record), fate)
 
-    @rule(partition=st.sampled_from(PARTITIONS), which=st.integers(0, 4))
     def drop(self, partition: int, which: int) -> None:
         device, sealed = self.seal(partition, which)
         value = codec.encode(envelope.drop(sealed.tombstone, "age"))
         fate = ("tombstone", device.device, device.boot, device.batches - 1, sealed.hash)
         self.append(partition, device.device, value, fate)
 
-    @rule(partition=st.sampled_from(PARTITIONS), which=st.integers(0, 4))
     def end_boot(self, partition: int, which: int) -> None:
         devices = self.devices[partition]
         device = devices[which % len(devices)]
@@ -425,10 +452,6 @@ class RefineMachine(RuleBasedStateMachine):
             return ""
         return envelope.period_of(codec.decode(value, SealedBatch)).processor_key
 
-    @rule(
-        partition=st.sampled_from(PARTITIONS),
-        kind=st.sampled_from(["junk", "empty", "stranger", "torn", "early"]),
-    )
     def publish_what_is_refused(self, partition: int, kind: str) -> None:
         device = self.devices[partition][0]
         if kind == "junk":
@@ -466,7 +489,25 @@ class RefineMachine(RuleBasedStateMachine):
             for p in w.own if w.at[p] < len(self.cluster.raw[p])
         ]  # fmt: skip
 
-    @rule(data=st.data(), count=st.integers(1, 4))
+    @rule(at=st.integers(0, 1))
+    def work(self, at: int) -> None:
+        """Nothing goes wrong for a while."""
+        worker = self.workers[at]
+        worker.reader.answer()
+        if not self.task_is_over(worker):
+            return
+        for partition in sorted(worker.own):
+            while (worker, partition) in self.idle():
+                worker.handle(partition)
+                while not self.task_is_over(worker):
+                    worker.reader.answer()
+        while worker.pending:
+            worker.deliver(0, heard=True)
+        self.settle()
+        worker.commit()
+        self.tick(at)
+
+    @rule(data=st.data(), count=st.integers(1, 6))
     @precondition(lambda self: bool(self.idle()))
     def handle(self, data: st.DataObject, count: int) -> None:
         worker, partition = data.draw(st.sampled_from(self.idle()))
@@ -488,7 +529,7 @@ class RefineMachine(RuleBasedStateMachine):
             worker.reader.answer()
             self.task_is_over(worker)
 
-    @rule(data=st.data(), heard=st.booleans(), count=st.integers(1, 4))
+    @rule(data=st.data(), heard=st.booleans(), count=st.integers(1, 6))
     @precondition(lambda self: any(w.pending for w in self.all()))
     def deliver(self, data: st.DataObject, heard: bool, count: int) -> None:
         worker = data.draw(st.sampled_from([w for w in self.all() if w.pending]))
@@ -527,18 +568,26 @@ class RefineMachine(RuleBasedStateMachine):
     def commit(self, data: st.DataObject) -> None:
         data.draw(st.sampled_from(self.all())).commit()
 
-    @rule(at=st.integers(0, 1))
+    @rule(
+        at=st.integers(0, 1), first=st.sampled_from([set(), {0}, {1}, {0, 1}]),
+        how=st.sampled_from(["crash", "rebalance", "zombie"]),
+    )  # fmt: skip
+    def disturb(self, at: int, first: set[int], how: str) -> None:
+        if how == "crash":
+            self.crash(at)
+        elif how == "rebalance":
+            self.rebalance(first)
+        elif len(self.zombies) < 2:
+            self.leave_a_zombie(at)
+
     def crash(self, at: int) -> None:
         self.replace(at, self.workers[at].own)
 
-    @rule(first=st.sampled_from([set(), {0}, {1}, {0, 1}]))
     def rebalance(self, first: set[int]) -> None:
         shares = (first, set(PARTITIONS) - first)
         for worker, own in zip(self.workers, shares, strict=True):
             worker.take(set(own))
 
-    @rule(at=st.integers(0, 1))
-    @precondition(lambda self: len(self.zombies) < 2)
     def leave_a_zombie(self, at: int) -> None:
         """Stopped for so long that its partitions went to another, and now it goes on."""
         zombie = self.workers[at]
