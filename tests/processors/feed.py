@@ -1,9 +1,7 @@
 """Devices that never stop: a thread that seals and publishes, and the account of what came out."""
 
-import threading
 from collections import Counter
-from dataclasses import dataclass, field
-from types import TracebackType
+from dataclasses import dataclass
 from typing import Any
 
 from overt_schemas import codec
@@ -12,6 +10,7 @@ from overt_schemas.ids import Stream
 from overt_schemas.records import Part
 from overt_schemas.testing import ScriptedDevice
 from overt_schemas.topics import RAW
+from tests.processors.living import Living
 from tests.processors.stand import Stand
 from tests.processors.world import START_MS, frame_batch, input_batch
 
@@ -19,27 +18,12 @@ _PACE_S = 0.1
 
 
 @dataclass
-class Feed:
+class Feed(Living):
     """Publishes a batch of each device ten times a second while it is open."""
 
     stand: Stand
     devices: list[ScriptedDevice]
     stream: Stream = Stream.INPUT
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> "Feed":
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        self._thread.join(30)
 
     def _run(self) -> None:
         producer = self.stand.producer()

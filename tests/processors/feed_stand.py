@@ -2,12 +2,10 @@
 
 import subprocess
 import sys
-import threading
 import time
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import tomli_w
@@ -26,6 +24,7 @@ from overt_schemas.feed import ORIGIN, topic_of, unpack_origin
 from overt_schemas.records import ConsentSpan, Grant, Part, Person
 from overt_schemas.signing import Keyring
 from overt_schemas.topics import CATALOGUE, GRANT, PART, PERSON
+from tests.processors.living import Living
 from tests.processors.stand import Stand, Worker
 from tests.processors.world import FOR_EVER_MS, START_MS
 from tests.subscriber import sealing
@@ -212,7 +211,7 @@ class Store(MemoryAuthority):
 
 
 @dataclass
-class Typist:
+class Typist(Living):
     """Writes a session of one device, a part of each stream every so often, while it is open."""
 
     site: FeedStand
@@ -220,21 +219,6 @@ class Typist:
     store: Store | None = None
     pace_s: float = 0.05
     count: int = 0
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> "Typist":
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        self._thread.join(30)
 
     def _run(self) -> None:
         while True:

@@ -2,12 +2,10 @@
 
 import subprocess
 import sys
-import threading
 import tomllib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import tomli_w
@@ -27,6 +25,7 @@ from overt_schemas.errors import Permanent
 from overt_schemas.records import Session
 from overt_schemas.signing import Keyring
 from overt_schemas.topics import CATALOGUE, PART, SESSION
+from tests.processors.living import Living
 from tests.processors.parts import PartsOf
 from tests.processors.stand import Stand, Worker
 
@@ -132,27 +131,12 @@ class SessionStand:
 
 
 @dataclass
-class Life:
+class Life(Living):
     """Devices that live while it is open: activities, repeats, tombstones, ends of boots."""
 
     site: SessionStand
     devices: list[PartsOf]
     rounds: int = 0
-    _stop: threading.Event = field(default_factory=threading.Event)
-
-    def __enter__(self) -> "Life":
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        self._thread.join(30)
 
     def _run(self) -> None:
         producer = self.site.stand.producer()

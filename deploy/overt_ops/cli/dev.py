@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from overt_ops.cli.options import Output
 from overt_ops.devstack import DEMO, Process, Stack, Tuning, default_state
 from overt_schemas.errors import EXIT_PARTIAL
 
@@ -18,7 +19,6 @@ State = Annotated[
     Path | None,
     typer.Option("--state", help="State directory; default $OVERT_STATE or your data directory."),
 ]
-Output = Annotated[str, typer.Option("-o", "--output", help="table or json")]
 
 
 @app.command()
@@ -83,8 +83,6 @@ def down(state: State = None) -> None:
 @app.command()
 def status(state: State = None, output: Output = "table") -> None:
     """Show each process: state, pid, port, restarts, uptime and memory; exit 5 if one is not up."""
-    if output not in ("table", "json"):
-        raise typer.BadParameter("table or json", param_hint="-o")
     processes = Stack.find(state or default_state()).status()
     _show(processes, output)
     if any(process.state != "ready" for process in processes):

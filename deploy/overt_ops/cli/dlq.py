@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from overt_ops.cli import dlq_view
+from overt_ops.cli.options import Config, Output, State
 from overt_ops.dlq import facts, spans
 from overt_ops.dlq.choose import choose
 from overt_ops.dlq.letters import NONE, Book, Entry, Filter, Place, counts
@@ -27,14 +28,6 @@ app = typer.Typer(
     "can help. A redriven record is checked like any other: nothing gets in that was kept out.",
 )
 
-State = Annotated[
-    Path | None, typer.Option("--state", help="State directory of the stack; default as `dev up`.")
-]
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", help="Settings with a [kafka] table, instead of a stack's."),
-]
-Output = Annotated[str, typer.Option("-o", "--output", help="table or json")]
 Places = Annotated[list[str] | None, typer.Argument(help="PARTITION:OFFSET, as `list` shows.")]
 ReasonOption = Annotated[
     list[str] | None, typer.Option("--reason", help="Only this code; repeatable.")
@@ -59,7 +52,6 @@ def list_(
     output: Output = "table",
 ) -> None:
     """Show the letters, the newest last, and how many there are of each reason."""
-    _output(output)
     meant = _filter(None, reason, topic, since, verdict)
     with _letters(state, config, OPERATOR) as (_, letters):
         found = [e for e in _read(letters).entries() if meant.holds(e)]
@@ -85,7 +77,6 @@ def show(
     output: Output = "table",
 ) -> None:
     """Show one letter: where it came from, its hashes and clear header. Never its content."""
-    _output(output)
     at = Place.parse(place)
     with _letters(state, config, OPERATOR) as (_, letters):
         letter = letters.whole([at])[at]
@@ -113,7 +104,6 @@ def explain_(
     output: Output = "table",
 ) -> None:
     """Say what a reason code means, what to do, and whether a redrive can help."""
-    _output(output)
     if what and what not in REASONS:
         raise Permanent(
             f"no reason called {what[:40]!r}: `stream-ops dlq explain` lists all", reason="usage"
@@ -197,7 +187,6 @@ def _decide(
     """Redrive (``force`` is given) or discard what is meant."""
     from overt_ops.dlq.topic import SOURCES, Way
 
-    _output(output)
     is_bulk = not places
     if is_bulk and filters.is_empty:
         raise Permanent("say which: PARTITION:OFFSET, a filter, or --all", reason="usage")
@@ -249,8 +238,3 @@ def _filter(
         since_ms=time.time_ns() // 1_000_000 - spans.ms(since) if since else 0,
         state=verdict,
     )
-
-
-def _output(output: str) -> None:
-    if output not in ("table", "json"):
-        raise typer.BadParameter("table or json", param_hint="-o")

@@ -4,7 +4,6 @@ import json
 import sys
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from overt_ops.cli.doors import door_of
+from overt_ops.cli.options import Config, Output, State
 from overt_ops.devstack import Stack, default_state
 from overt_ops.dlq import spans
 from overt_ops.pipeline import standing
@@ -29,14 +29,6 @@ app = typer.Typer(
     "is up: `pipeline lag --stall-after 30s` watches so long and exits with 3 if one stands.",
 )
 
-State = Annotated[
-    Path | None, typer.Option("--state", help="State directory of the stack; default as `dev up`.")
-]
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", help="Settings with a [kafka] table, instead of a stack's."),
-]
-Output = Annotated[str, typer.Option("-o", "--output", help="table or json")]
 Stages = Annotated[list[str] | None, typer.Option("--stage", help="Only this one; repeatable.")]
 _LOOK_S = 1.0
 
@@ -48,7 +40,6 @@ def show(
     """Draw the stages with their members, lag and rate (two looks, two seconds apart)."""
     from overt_ops.pipeline.look import Look
 
-    _output(output)
     stages = named(stage or ())
     look = Look(door_of(state, config, OPERATOR).connection)
     now = standing.step({}, look.seen(stages), time.monotonic())
@@ -82,7 +73,6 @@ def lag(
     """
     from overt_ops.pipeline.look import Look
 
-    _output(output)
     stages = named(stage or ())
     after_s = spans.ms(stall_after) / 1000 if stall_after else 0.0
     if stall_after and not after_s:
@@ -180,8 +170,3 @@ def _table(now: Mapping[Spot, Standing], still: list[Spot]) -> None:
             style="bold red" if (name, p) in still else None,
         )  # fmt: skip
     Console(highlight=False).print(table)
-
-
-def _output(output: str) -> None:
-    if output not in ("table", "json"):
-        raise typer.BadParameter("table or json", param_hint="-o")

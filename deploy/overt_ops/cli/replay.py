@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from overt_ops.cli.doors import door_of
+from overt_ops.cli.options import Output, State
 from overt_ops.devstack import Stack, default_state
 from overt_ops.dlq import spans
 from overt_ops.pipeline.doors import OPERATOR
@@ -34,14 +35,10 @@ app = typer.Typer(
     "`replay plan` changes nothing: it shows what would be read, and what is gone already.",
 )
 
-State = Annotated[
-    Path | None, typer.Option("--state", help="State directory of the stack; default as `dev up`.")
-]
 Config = Annotated[
     Path | None,
     typer.Option("--config", help="The stage's own settings, instead of a stack's."),
 ]
-Output = Annotated[str, typer.Option("-o", "--output", help="table or json")]
 Topic = Annotated[str, typer.Option("--topic", help="overt.input.v1 or overt.frame.v1.")]
 File = Annotated[
     Path | None, typer.Option("--file", help="The plan; default one a topic, beside the stack.")
@@ -68,7 +65,6 @@ def plan_(
     output: Output = "table",
 ) -> None:
     """Show what would be read again, what retention took and what waits; keep the plan."""
-    _output(output)
     if bool(since) == bool(begin):
         raise Permanent("say where to begin: --since 2h, or --from", reason="usage")
     stage, path = _stage(topic), _path(topic, file, state)
@@ -140,7 +136,6 @@ def status(
     output: Output = "table",
 ) -> None:
     """Show how far the replay is; exit 5 while it is not at its end."""
-    _output(output)
     stage, path = _stage(topic), _path(topic, file, state)
     plan = read(path)
     group = _group(stage, state, config)
@@ -226,8 +221,3 @@ def _table(plan: Plan) -> None:
             str(r.expired or ""),
         )  # fmt: skip
     Console(highlight=False).print(table)
-
-
-def _output(output: str) -> None:
-    if output not in ("table", "json"):
-        raise typer.BadParameter("table or json", param_hint="-o")

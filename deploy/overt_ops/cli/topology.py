@@ -6,18 +6,14 @@ from typing import Annotated
 
 import typer
 
+from overt_ops.cli.options import Output, State
 from overt_ops.devstack import Stack, default_state
 
 app = typer.Typer(no_args_is_help=True, help="Topics and access as code (deploy/topology).")
 
-State = Annotated[
-    Path | None,
-    typer.Option("--state", help="State directory of the stack; default as `dev up`."),
-]
 Folder = Annotated[
     Path | None, typer.Option("--topology", help="Folder of the YAML files; default the tree's.")
 ]
-Output = Annotated[str, typer.Option("-o", "--output", help="table or json")]
 
 
 @app.command()

@@ -59,7 +59,7 @@ _TABLE = (
     _never("columns", "The columns of events do not fit each other.", _BUG),
     _never("time", "A time outside 2020 to 2100.", _BUG),
     _never("raster", "A frame that cannot be drawn within a screen's limits.", _FORGED),
-    _never("bounds", "A boot end that counts what no boot can hold.", _BUG),
+    _never("bounds", "A count, or a number of an activity, that no boot can hold.", _BUG),
     _never("cose", "The ciphertext is not framed as COSE says."),
     _never("segment", "A part whose header names another segment."),
     _never("mark", "A mark of an unknown kind."),

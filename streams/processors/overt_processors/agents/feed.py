@@ -4,13 +4,13 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from overt_processors import telemetry
-from overt_processors.acknowledge import Acknowledger, die
+from overt_processors import contiguity, telemetry
+from overt_processors.acknowledge import Acknowledger
 from overt_processors.backoff import Backoff
 from overt_processors.core import feed
 from overt_processors.feed_out import Headers, KafkaPort, Outbox
 from overt_processors.freshness import Freshness
-from overt_processors.guard import EXIT_JUMPED, Guard
+from overt_processors.guard import Guard
 from overt_processors.preflight import Group
 from overt_processors.processor import Context
 from overt_processors.registries import RegistryReader
@@ -51,11 +51,7 @@ class Feeder:
         """Hand one record to the feeds that it belongs to."""
         message, generation = event.message, self.acknowledger.generation
         tp, offset = message.tp, message.offset
-        committed = self.app.consumer._committed_offset.get(tp)
-        expected = self.guard.jumped(tp, offset, committed)
-        if expected is not None:
-            die(EXIT_JUMPED, "offset_jumped", partition=tp.partition, offset=offset,
-                expected=expected)  # fmt: skip
+        contiguity.ensure(self.guard, self.app, message)
         append_ms = round(message.timestamp * 1000)
         routed = await self._route(message, append_ms)
         value: bytes = message.value or b""

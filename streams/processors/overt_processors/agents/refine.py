@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, assert_never
 
-from overt_processors import telemetry
+from overt_processors import contiguity, telemetry
 from overt_processors.acknowledge import EXIT_REDELIVER, Acknowledger, die
 from overt_processors.core import refine
 from overt_processors.core.opening import Keys
@@ -19,7 +19,7 @@ from overt_processors.core.outcome import (
     SetAside,
     Unsure,
 )
-from overt_processors.guard import EXIT_JUMPED, Guard
+from overt_processors.guard import Guard
 from overt_processors.keys import obtain
 from overt_processors.processor import Context
 from overt_processors.registries import RegistryReader
@@ -60,11 +60,7 @@ class Refiner:
         """Take one record all the way to the producer's buffer."""
         message, acknowledger = event.message, self.acknowledger
         tp, generation = message.tp, acknowledger.generation
-        committed = self.app.consumer._committed_offset.get(tp)
-        expected = self.guard.jumped(tp, message.offset, committed)
-        if expected is not None:
-            die(EXIT_JUMPED, "offset_jumped", partition=tp.partition, offset=message.offset,
-                expected=expected)  # fmt: skip
+        contiguity.ensure(self.guard, self.app, message)
         raw = Raw(
             topic=message.topic, partition=tp.partition, offset=message.offset,
             key=message.key, value=message.value,

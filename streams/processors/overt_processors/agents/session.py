@@ -11,11 +11,11 @@ import threading
 from dataclasses import dataclass, field
 from typing import Any
 
-from overt_processors import telemetry
+from overt_processors import contiguity, telemetry
 from overt_processors.acknowledge import EXIT_REDELIVER, Acknowledger, die
 from overt_processors.core.sessions import fold, state
 from overt_processors.core.sessions.reading import UNSURE, News, read
-from overt_processors.guard import EXIT_JUMPED, Guard
+from overt_processors.guard import Guard
 from overt_processors.processor import Context
 from overt_processors.registries import RegistryReader
 from overt_processors.session_log import read_sessions
@@ -49,11 +49,7 @@ class Sessions:
         """Fold one record into the sessions of its partition."""
         message, generation = event.message, self.acknowledger.generation
         tp, offset = message.tp, message.offset
-        committed = self.app.consumer._committed_offset.get(tp)
-        expected = self.guard.jumped(tp, offset, committed)
-        if expected is not None:
-            die(EXIT_JUMPED, "offset_jumped", partition=tp.partition, offset=offset,
-                expected=expected)  # fmt: skip
+        contiguity.ensure(self.guard, self.app, message)
         self.tps[tp.partition] = tp
         try:
             news = await self._read(message)
