@@ -43,7 +43,7 @@ from overt_schemas.records import (
 from overt_schemas.signing import AUTHORITY, PROCESSOR_SEAL, PROCESSOR_SIGN, Keyring
 from overt_schemas.testing import ScriptedDevice
 from overt_schemas.topics import DEADLETTER, INPUT, PART
-from tests.processors.world import FOR_EVER_MS, START_MS, World, input_batch
+from tests.processors.world import FOR_EVER_MS, START_MS, World, input_batch, spoilt
 
 PARTITIONS = (0, 1)
 Fate = tuple[object, ...]
@@ -470,7 +470,7 @@ class RefineMachine(RuleBasedStateMachine):
         elif kind == "torn":
             device, sealed = self.seal(partition, 0)
             self.torn.add((device.device, device.batches - 1))
-            torn = replace(sealed.record, ciphertext=sealed.record.ciphertext[:-1] + b"x")
+            torn = replace(sealed.record, ciphertext=spoilt(sealed.record.ciphertext))
             self.append(partition, device.device, codec.encode(torn), ("letter", "tag"))
         else:
             sealed = device.seal(device.period(0, START_MS * 1000), input_batch(START_MS - 20_000))

@@ -36,6 +36,7 @@ from tests.processors.world import (
     World,
     frame_batch,
     input_batch,
+    spoilt,
 )
 
 PLAIN = input_batch(START_MS)
@@ -493,7 +494,7 @@ def test_a_forbidden_batch_leaves_a_mark_that_says_which_and_why() -> None:
 def test_what_is_broken_or_unknown_leaves_no_mark(settled: bool) -> None:
     world, broken = World(), World()
     record = sealed_batch(broken)
-    changed = replace(record, ciphertext=record.ciphertext[:-1] + b"x")
+    changed = replace(record, ciphertext=spoilt(record.ciphertext))
     world.change_person(consents=())
 
     outcomes = [

@@ -20,7 +20,15 @@ from overt_schemas.records import BootEnd, Gap, PersonKey, PolicyRef, SealedBatc
 from overt_schemas.topics import FRAME
 from tests.processors.feed_world import grant
 from tests.processors.test_sealing import Run
-from tests.processors.world import GROUP, NOW, START_MS, World, frame_batch, input_batch
+from tests.processors.world import (
+    GROUP,
+    NOW,
+    START_MS,
+    World,
+    frame_batch,
+    input_batch,
+    spoilt,
+)
 
 PLAIN = input_batch(START_MS)
 DAY_MS = 86_400_000
@@ -111,7 +119,7 @@ def test_what_belongs_to_somebody_erased_is_not_even_opened() -> None:
     world.change_person(state="erasing")
     record = world.seal(PLAIN).record
 
-    torn = replace(record, ciphertext=record.ciphertext[:-1] + b"x")
+    torn = replace(record, ciphertext=spoilt(record.ciphertext))
 
     assert world.refine(torn) == Dropped(reason="erased")
 

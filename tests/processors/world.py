@@ -52,6 +52,11 @@ PURPOSES = ("research",)
 NOW = Now(wall_ms=START_MS + 60_000, boot_ns=1_000_000_000)
 
 
+def spoilt(data: bytes) -> bytes:
+    """The bytes with the last one changed, whatever it is."""
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 def input_batch(at_ms: int, events: int = 3, **changes: object) -> InputBatch:
     """Return a second of key presses and releases that begins at ``at_ms``."""
     zeros = np.zeros(events, np.int64)
