@@ -24,6 +24,11 @@ SEGMENTS = "/v1/segments"
 # POST, subscriber: {grant, runs: [run]} -> application/octet-stream: for each run in the order
 #   asked, its StoredPart datums (packed Avro), one behind the other, and nothing else
 READ = "/v1/read"
+# POST, subscriber: {grant, runs: [run]} -> {ranges: [{run, url, headers: {Range: ...}}], valid_s}:
+#   for bulk, presigned GETs of exactly those bytes, straight from the store; the signature covers
+#   the range. Same rule and same log entry as READ. 404 where the store did not pass the probe of
+#   presigned ranges: then READ is the only way
+RANGES = "/v1/ranges"
 # POST, subscriber: {grant, purpose, segments: [{header, wrap, person_key}]} ->
 #   {keys: [{info (hex of segment_info), key} | {info, refused: code}]}; logged before it answers
 RELEASE = "/v1/release"

@@ -139,9 +139,8 @@ class Shelf:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         self._insert("objects", {
-            "object": name, "tier": "hot", "topic_id": "t", "kafka_part": 0,
-            "first_offset": self._seen, "last_offset": self._seen, "records": len(runs),
-            "bytes": len(content), "sha256": "", "created_ms": 0,
+            "object": name, "tier": "hot", "records": len(runs), "bytes": len(content),
+            "sha256": "", "person": "", "day": "", "class": "", "created_ms": 0,
         })  # fmt: skip
         for values in rows:
             self._insert("runs", values)

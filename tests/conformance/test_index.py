@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from overt_schemas.errors import Permanent, Transient
-from overt_sinks import audit, container
+from overt_sinks import container
+from overt_sinks.audit import findings
 from overt_sinks.container import Object
 from overt_sinks.index import Index
 from overt_sinks.naming import Partition
@@ -49,11 +50,11 @@ def test_an_object_is_there_with_its_runs(index: Index) -> None:
 
     assert index.insert(stored, 1000)
 
-    (row,) = index.objects()
-    assert (row.object, row.tier, row.sha256) == (stored.name, "hot", stored.sha256)
+    (row,) = index.links()
+    assert (row.object, row.sha256) == (stored.name, stored.sha256)
     assert (row.topic_id, row.kafka_part, row.first_offset, row.last_offset) == (TOPIC_ID, 2, 0, 4)
     assert (row.records, row.bytes) == (5, stored.size)
-    assert audit.rows_agree(stored, index.runs(stored.name))
+    assert findings.rows_agree(stored, index.runs(stored.name))
 
 
 def test_an_object_that_is_there_changes_nothing(index: Index) -> None:
@@ -135,7 +136,7 @@ def test_a_reader_is_not_in_the_way_of_the_writer(tmp_path: Path) -> None:
     index = Index(f"sqlite:///{tmp_path}/index.db")
     index.create()
     index.insert(_object(0, 4), 1000)
-    reading = index.objects()
+    reading = index.links()
     next(reading)
 
     assert index.insert(_object(5, 9), 1000)

@@ -14,12 +14,13 @@ from overt_ops.devstack import Running
 from overt_ops.devstack.handouts import Handouts
 from overt_ops.devstack.tuning import Tuning
 from overt_schemas.errors import Refused, Transient
-from overt_sinks import probe, settings
+from overt_sinks import settings
 from overt_sinks.app import checked_store
-from overt_sinks.doors import FolderDoors, S3Doors
 from overt_sinks.settings import Settings
-from overt_sinks.sigv4 import signed_put
-from overt_sinks.store import AlreadyExists, Keys, Listed, NotFound, Store, open_store
+from overt_sinks.stores import probe
+from overt_sinks.stores.doors import FolderDoors, S3Doors
+from overt_sinks.stores.sigv4 import signed_put
+from overt_sinks.stores.store import AlreadyExists, Keys, Listed, NotFound, Store, open_store
 
 
 @pytest.fixture

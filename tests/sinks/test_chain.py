@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from overt_schemas.errors import Malformed
 from overt_sinks import chain, container
-from overt_sinks.store import AlreadyExists, Store
+from overt_sinks.stores.store import AlreadyExists, Store
 from overt_sinks.taken import Taken
 from overt_sinks.testing import MemoryIndex
 from tests.sinks.made import WHERE, Segments, aside, taken

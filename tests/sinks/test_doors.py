@@ -10,8 +10,8 @@ from threading import Thread
 import pytest
 
 from overt_schemas.errors import Permanent, Transient
-from overt_sinks.doors import FolderDoors, S3Doors
-from overt_sinks.store import Keys
+from overt_sinks.stores.doors import FolderDoors, S3Doors
+from overt_sinks.stores.store import Keys
 
 KEYS = Keys(access="ACCESS", secret="secret")
 

@@ -15,10 +15,10 @@ from overt_ops.devstack.tuning import Tuning
 from overt_schemas.clock import SystemClock
 from overt_schemas.errors import Malformed
 from overt_sinks import container, rolling, settings
-from overt_sinks import store as store_module
 from overt_sinks.naming import Partition
 from overt_sinks.settings import Settings
-from overt_sinks.store import Store, open_store
+from overt_sinks.stores import store as store_module
+from overt_sinks.stores.store import Store, open_store
 from overt_sinks.testing import KeptLetters, MemoryIndex
 from overt_sinks.writer import Job, Outcome, Tenure, Writer
 from tests.sinks.faulty import Faults, before

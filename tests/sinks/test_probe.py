@@ -7,8 +7,8 @@ import obstore.store
 import pytest
 
 from overt_schemas.errors import Permanent, Refused, Transient
-from overt_sinks.probe import probe
-from overt_sinks.store import AlreadyExists, Listed, Store
+from overt_sinks.stores.probe import probe
+from overt_sinks.stores.store import AlreadyExists, Listed, Store
 
 
 @dataclass

@@ -16,7 +16,7 @@ from overt_sinks.index import Index
 from overt_sinks.naming import Partition
 from overt_sinks.rolling import Limits
 from overt_sinks.runner import Runner, Source
-from overt_sinks.store import AlreadyExists, NotFound, Store
+from overt_sinks.stores.store import AlreadyExists, NotFound, Store
 from overt_sinks.testing import KeptLetters, ScriptedConsumer, StillTopic
 from overt_sinks.writer import Writer
 from tests.sinks.made import TOPIC_ID, Segments
@@ -164,7 +164,7 @@ def test_what_was_stored_before_a_crash_is_adopted(desk: Desk) -> None:
     again.run(_give(0), until=lambda d: d.committed[0][0] == 40)
 
     assert again.stored(0) == list(enumerate(LOG))
-    assert [r.object for r in again.index.objects()] == [r.object for r in desk.index.objects()]
+    assert [r.object for r in again.index.links()] == [r.object for r in desk.index.links()]
     again.index.close()
 
 

@@ -22,7 +22,7 @@ from overt_schemas.records import DeadLetter
 from overt_sinks import container, settings
 from overt_sinks.index import Index
 from overt_sinks.naming import parse_object, topic_folder
-from overt_sinks.store import Store, open_store
+from overt_sinks.stores.store import Store, open_store
 from tests.sinks.made import Segments
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -122,7 +122,7 @@ def _stored_by_listing(config: Path) -> list[tuple[tuple[int, int], bytes]]:
 def _stored_by_index(config: Path) -> list[tuple[tuple[int, int], bytes]]:
     """Return the same by the byte ranges of the index, as the authority cuts them."""
     index, bucket, found = Index(settings.load(config).index.url), _bucket(config), []
-    for row in index.objects():
+    for row in index.links():
         runs = index.runs(row.object)
         pieces = bucket.read_ranges(
             row.object, [r["byte_from"] for r in runs], [r["byte_len"] for r in runs]

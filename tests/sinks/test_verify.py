@@ -10,12 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from overt_sinks import container
-from overt_sinks.audit import Kind
+from overt_sinks.audit.findings import Kind
+from overt_sinks.audit.report import as_json, as_text
+from overt_sinks.audit.verify import Report, check
 from overt_sinks.index import Index
-from overt_sinks.report import as_json, as_text
-from overt_sinks.store import Store
+from overt_sinks.stores.store import Store
 from overt_sinks.taken import Taken
-from overt_sinks.verify import Report, check
 from tests.sinks.made import WHERE, Segments, aside, taken
 
 
@@ -113,6 +113,7 @@ def test_an_object_that_was_exchanged_for_another_is_found(kept: Kept) -> None:
 def test_an_index_that_was_lost_is_found(kept: Kept) -> None:
     kept.sql("DELETE FROM runs")
     kept.sql("DELETE FROM objects")
+    kept.sql("DELETE FROM links")
 
     assert _kinds(kept.verify()) == [
         (Kind.UNCOVERED, 0, 29), (Kind.STRAY, 10, 10), (Kind.STRAY, 20, 20)
@@ -121,7 +122,8 @@ def test_an_index_that_was_lost_is_found(kept: Kept) -> None:
 
 def test_a_hole_between_objects_is_found(kept: Kept) -> None:
     kept.sql("DELETE FROM runs WHERE object LIKE '%010.avro'")
-    kept.sql("DELETE FROM objects WHERE first_offset = 10")
+    kept.sql("DELETE FROM objects WHERE object LIKE '%010.avro'")
+    kept.sql("DELETE FROM links WHERE first_offset = 10")
 
     assert _kinds(kept.verify()) == [(Kind.HOLE, 10, 19), (Kind.STRAY, 10, 10)]
 

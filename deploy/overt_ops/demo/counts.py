@@ -67,7 +67,7 @@ def stored(index: Path, since: Mapping[int, int]) -> Stored:
         return Stored(records=0, objects=0)
     uri = f"file:{index}?mode=ro"
     where = (
-        "SELECT COALESCE(SUM(records), 0), COUNT(*) FROM objects "
+        "SELECT COALESCE(SUM(records), 0), COUNT(*) FROM links "
         "WHERE kafka_part = ? AND first_offset >= ?"
     )
     with sqlite3.connect(uri, uri=True, timeout=5) as base:

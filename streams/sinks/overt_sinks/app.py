@@ -13,15 +13,16 @@ from urllib.parse import unquote, urlsplit
 
 from overt_schemas.clock import SystemClock
 from overt_schemas.errors import EXIT_TIMED_OUT, Transient
-from overt_sinks import brokers, probe, settings, telemetry
+from overt_sinks import brokers, settings, telemetry
 from overt_sinks.crew import Crew
 from overt_sinks.dead_letters import DeadLetters
-from overt_sinks.doors import FolderDoors, S3Doors
 from overt_sinks.index import Index
 from overt_sinks.runner import Runner, Source
 from overt_sinks.settings import Settings
 from overt_sinks.state import StateDir
-from overt_sinks.store import Store, open_store
+from overt_sinks.stores import probe
+from overt_sinks.stores.doors import FolderDoors, S3Doors
+from overt_sinks.stores.store import Store, open_store
 from overt_sinks.writer import Writer
 
 T = TypeVar("T")

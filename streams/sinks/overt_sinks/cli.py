@@ -16,7 +16,7 @@ from overt_schemas.errors import (
     OvertError,
 )
 from overt_sinks import telemetry
-from overt_sinks.report import as_json, as_text
+from overt_sinks.audit.report import as_json, as_text
 from overt_sinks.settings import load
 
 # Tracebacks of the command line's library would show local variables: sealed content among them.
@@ -76,7 +76,7 @@ def verify(
 ) -> None:
     """Check that each committed offset stands in exactly one object, byte for byte."""
     try:
-        from overt_sinks.verify import verify as account
+        from overt_sinks.audit.verify import verify as account
 
         report = account(load(config))
     except OvertError as exc:

@@ -19,7 +19,7 @@ from pydantic_settings import (
 from overt_schemas import topics
 from overt_schemas.errors import Refused
 from overt_sinks.rolling import Limits
-from overt_sinks.store import Keys
+from overt_sinks.stores.store import Keys
 
 MIB = 1_048_576
 

@@ -13,7 +13,7 @@ from overt_sinks.container import Object
 from overt_sinks.dead_letters import Letters
 from overt_sinks.naming import Partition
 from overt_sinks.rolling import Write
-from overt_sinks.store import AlreadyExists, NotFound
+from overt_sinks.stores.store import AlreadyExists, NotFound
 
 
 class Bucket(Protocol):

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from overt_sinks.verify import Report
+from overt_sinks.audit.verify import Report
 
 
 def as_text(report: Report) -> str:

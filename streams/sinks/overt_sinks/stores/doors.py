@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 
 from overt_schemas.errors import Permanent, Transient
-from overt_sinks.sigv4 import signed_put
-from overt_sinks.store import Keys
+from overt_sinks.stores.sigv4 import signed_put
+from overt_sinks.stores.store import Keys
 
 _TIMEOUT_S = 5.0
 # Any hash but that of the body; a store that checks answers 400.

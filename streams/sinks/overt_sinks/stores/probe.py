@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from overt_schemas.errors import OvertError, Refused, Transient
-from overt_sinks.store import AlreadyExists, Listed
+from overt_sinks.stores.store import AlreadyExists, Listed
 
 FOLDER = "probe"
 R = TypeVar("R")

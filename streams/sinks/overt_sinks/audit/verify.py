@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from overt_schemas.errors import Malformed, Transient
-from overt_sinks import audit, brokers, container, settings
-from overt_sinks.audit import Finding, Kind
-from overt_sinks.index import HOT, Index, Row
+from overt_sinks import brokers, container, settings
+from overt_sinks.audit import findings
+from overt_sinks.audit.findings import Finding, Kind
+from overt_sinks.index import Index
+from overt_sinks.index import Link as Row
 from overt_sinks.naming import Partition, parse_object, topic_folder
 from overt_sinks.settings import Settings
-from overt_sinks.store import NotFound, Store, open_store
+from overt_sinks.stores.store import NotFound, Store, open_store
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,21 +56,19 @@ def check(
     """Fill the report from index and store."""
     names = [parse_object(item.name) for item in bucket.list(topic_folder(topic))]
     rows: dict[Partition, list[Row]] = defaultdict(list)
-    for row in index.objects():
+    for row in index.links():
         rows[parse_object(row.object)[0]].append(row)
     for own in rows.values():
-        report.findings += audit.chain_findings(own)
+        report.findings += findings.chain_findings(own)
         for row in own:
             _check_object(index, bucket, row, report)
-    report.findings += audit.commit_findings(rows, committed)
-    strays, report.pending = audit.stray_findings(names, rows)
+    report.findings += findings.commit_findings(rows, committed)
+    strays, report.pending = findings.stray_findings(names, rows)
     report.findings += strays
     report.partitions = len(rows)
 
 
 def _check_object(index: Index, bucket: Store, row: Row, report: Report) -> None:
-    if row.tier != HOT:
-        return
     try:
         found, parts = container.read(bucket.read(row.object))
     except NotFound:
@@ -77,8 +77,8 @@ def _check_object(index: Index, bucket: Store, row: Row, report: Report) -> None
     except Malformed:
         report.findings.append(_whole(Kind.UNREADABLE, row))
         return
-    report.findings += audit.object_findings(row, found, parts)
-    if not audit.rows_agree(found, index.runs(row.object)):
+    report.findings += findings.object_findings(row, found, parts)
+    if not findings.rows_agree(found, index.runs(row.object)):
         report.findings.append(_whole(Kind.ROWS, row))
     report.objects += 1
     report.records += found.records

@@ -13,7 +13,8 @@ from itertools import pairwise
 
 from overt_schemas.records import StoredPart
 from overt_sinks.container import Object
-from overt_sinks.index import Row, run_row
+from overt_sinks.index import Link as Row
+from overt_sinks.index import run_row
 from overt_sinks.naming import Partition
 
 

@@ -1,0 +1,1 @@
+"""What stands where, against what must: verifying, gaps, inventory."""

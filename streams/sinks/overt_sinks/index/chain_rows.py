@@ -1,0 +1,154 @@
+"""The index as the sink's chain writes it: a link, its object and its runs, once. SHELL.
+
+``seen`` numbers are taken from their row inside the transaction that inserts: readers that poll by
+``seen`` can never be overtaken by a smaller number that commits later. One transaction an object;
+an object that stands already changes nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from overt_schemas.errors import Permanent
+from overt_sinks.container import Object
+from overt_sinks.index import tables
+from overt_sinks.index.engine import Engine
+from overt_sinks.naming import Partition, run_name
+from overt_sinks.runs import Run
+
+HOT = "hot"
+_NEXT = sa.text("UPDATE sink_cursor SET value = value + :n WHERE name = 'seen' RETURNING value")
+_LINKS = sa.select(tables.links).order_by(
+    tables.links.c.topic_id, tables.links.c.kafka_part, tables.links.c.first_offset
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """An object of the chain as it was created; it may have been moved since.
+
+    Attributes:
+        set_aside: offsets of its range that went to the dead letters instead.
+    """
+
+    object: str
+    topic: str
+    topic_id: str
+    kafka_part: int
+    first_offset: int
+    last_offset: int
+    records: int
+    set_aside: tuple[int, ...]
+    bytes: int
+    sha256: str
+    created_ms: int
+
+
+class Index(Engine):
+    """One index as a sink uses it; may be used from several threads."""
+
+    def create(self) -> None:
+        """Make the tables that are not there yet."""
+        with self.transaction(writes=True) as db:
+            tables.metadata.create_all(db)
+            cursor = {"name": "seen", "value": 0}
+            db.execute(_once(db, tables.sink_cursor), cursor)
+
+    def last_offset(self, partition: Partition) -> int | None:
+        """Return the last offset that a link of the partition covers."""
+        links = tables.links.c
+        query = sa.select(sa.func.max(links.last_offset)).where(
+            links.topic_id == partition.topic_id, links.kafka_part == partition.number
+        )
+        with self.transaction() as db:
+            found: int | None = db.execute(query).scalar()
+        return found
+
+    def insert(self, stored: Object, now_ms: int) -> bool:
+        """Insert an object with its runs; whether it was new.
+
+        Raises:
+            Transient: the index is busy or away; nothing was inserted.
+            Permanent: another object of that range is in the index.
+        """
+        with self.transaction(writes=True) as db:
+            if db.execute(_once(db, tables.links), _link_row(stored, now_ms)).rowcount == 0:
+                self._same(db, stored)
+                return False
+            db.execute(tables.objects.insert(), _object_row(stored, now_ms))
+            if stored.runs:
+                seen = next_seen(db, len(stored.runs))
+                rows = [run_row(stored.name, run, seen + n) for n, run in enumerate(stored.runs)]
+                db.execute(tables.runs.insert(), rows)
+            return True
+
+    def links(self) -> Iterator[Link]:
+        """Yield the links of all chains, chain by chain in order."""
+        with self.transaction() as db:
+            for row in db.execute(_LINKS).mappings():
+                yield Link(**{**row, "set_aside": _numbers(row["set_aside"])})
+
+    def runs(self, object_name: str) -> list[dict[str, Any]]:
+        """Return the run rows of an object, by position."""
+        query = sa.select(tables.runs).where(tables.runs.c.object == object_name)
+        with self.transaction() as db:
+            rows = db.execute(query.order_by(tables.runs.c.byte_from)).mappings()
+            return [dict(row) for row in rows]
+
+    def _same(self, db: sa.Connection, stored: Object) -> None:
+        query = sa.select(tables.links.c.sha256).where(tables.links.c.object == stored.name)
+        if db.execute(query).scalar() != stored.sha256:
+            raise Permanent(
+                "the index knows another object of that name: run overt-sink verify",
+                reason="index_differs",
+            )
+
+
+def next_seen(db: sa.Connection, count: int) -> int:
+    """Return the first of ``count`` new ``seen`` numbers; the row stays locked to the end."""
+    last: int = db.execute(_NEXT, {"n": count}).scalar_one()
+    return last - count + 1
+
+
+def run_row(object_name: str, run: Run, seen: int) -> Mapping[str, object]:
+    """Return a run's row."""
+    first = run.first
+    return {
+        "run": run_name(object_name, run.byte_from), "object": object_name,
+        "byte_from": run.byte_from, "byte_len": run.byte_len, "records": run.records,
+        "kind": first.kind, "person": first.person, "device": first.device, "boot": first.boot,
+        "activity": first.activity, "stream": first.stream, "segment": first.segment,
+        "first_batch": first.batch, "last_batch": run.last_batch, "day": first.day, "seen": seen,
+        "superseded_ms": 0,
+    }  # fmt: skip
+
+
+def _once(db: sa.Connection, table: sa.Table) -> sa.Insert:
+    """Return an insert that leaves a row that stands already as it is."""
+    if db.dialect.name == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def _link_row(stored: Object, now_ms: int) -> dict[str, object]:
+    where = stored.partition
+    return {
+        "object": stored.name, "topic": where.topic, "topic_id": where.topic_id,
+        "kafka_part": where.number, "first_offset": stored.first, "last_offset": stored.last,
+        "records": stored.records, "set_aside": ",".join(map(str, stored.set_aside)),
+        "bytes": stored.size, "sha256": stored.sha256, "created_ms": now_ms,
+    }  # fmt: skip
+
+
+def _object_row(stored: Object, now_ms: int) -> dict[str, object]:
+    return {
+        "object": stored.name, "tier": HOT, "records": stored.records, "bytes": stored.size,
+        "sha256": stored.sha256, "person": "", "day": "", "class": "", "created_ms": now_ms,
+    }  # fmt: skip
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(",")) if text else ()

@@ -1,0 +1,1 @@
+"""Object stores: every kind in one class, the probe each must pass, what S3 has beside objects."""
