@@ -1,33 +1,37 @@
-"""The object store: create, read, list. SHELL, over obstore.
+"""The object store: create, read, list, and what the mover and the eraser do besides. SHELL.
 
-One class for every backend that obstore opens (S3, a directory, memory for tests), so that one
-conformance suite holds them to the same words. Nothing here overwrites or deletes. An upload is
-one request, never multipart: what is half done does not exist.
+One class for every backend that obstore opens (S3, GCS, Azure, a directory, memory for tests), so
+that one conformance suite holds them to the same words. An upload is one request, never multipart:
+what is half done does not exist. Rights are the store's business: a sink may put, and not delete.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore import exceptions, store
 
-from overt_schemas.errors import Permanent, Refused, Transient
+from overt_sinks.stores import backends
+from overt_sinks.stores.backends import Backend
+from overt_sinks.stores.failures import AlreadyExists, Changed, NotFound, translated
+from overt_sinks.stores.side import NO_SIDE, Side, Upload, Version
+from overt_sinks.stores.target import Keys, Kind, Site, target
 
-Backend = store.S3Store | store.LocalStore | store.MemoryStore
-# One object is at most some MB: an answer that takes longer will not come.
-_TIMEOUT = timedelta(seconds=20)
-_CONNECT = timedelta(seconds=3)
+__all__ = [
+    "AlreadyExists",
+    "Changed",
+    "Head",
+    "Keys",
+    "Listed",
+    "NotFound",
+    "Site",
+    "Store",
+    "Upload",
+    "Version",
+    "open_store",
+]
 
-
-class AlreadyExists(Permanent):
-    """The name is taken. What stands there decides what to do."""
-
-
-class NotFound(Permanent):
-    """No object of that name."""
+_ERRORS = (exceptions.BaseError, FileNotFoundError, NotImplementedError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,40 +43,48 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keys:
-    """One identity at an S3 store."""
+class Head:
+    """An object without its bytes; ``etag`` is another whenever what stands there is another."""
 
-    access: str
-    secret: str
+    size: int
+    etag: str
 
 
 class Store:
     """One bucket as one identity."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, side: Side = NO_SIDE) -> None:
         self._backend = backend
+        self._side = side
+        self._is_folder = isinstance(backend, store.LocalStore)
 
-    def create(self, name: str, data: bytes) -> None:
+    def create(self, name: str, data: bytes, storage_class: str = "") -> None:
         """Create an object; it is durable as far as the store promises once this returns.
+
+        ``storage_class`` is the store's own word (``STANDARD_IA``, ``NEARLINE``, ``Cool``); a
+        folder has none and ignores it.
 
         Raises:
             AlreadyExists: the name is taken, perhaps by this very call's first try.
             Transient: nobody knows whether it was created; ask again.
             Refused: this identity may not.
         """
+        kept = {"Storage-Class": storage_class} if storage_class and not self._is_folder else None
         try:
-            obstore.put(self._backend, name, data, mode="create", use_multipart=False)
+            obstore.put(
+                self._backend, name, data, attributes=kept, mode="create", use_multipart=False
+            )
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as exc:
             raise AlreadyExists("the name is taken", reason="exists") from exc
-        except exceptions.BaseError as exc:
-            raise _translated(exc) from exc
+        except _ERRORS as exc:
+            raise translated(exc) from exc
 
     def read(self, name: str) -> bytes:
         """Return a whole object."""
         try:
             return obstore.get(self._backend, name).bytes().to_bytes()
-        except (exceptions.BaseError, FileNotFoundError) as exc:
-            raise _translated(exc) from exc
+        except _ERRORS as exc:
+            raise translated(exc) from exc
 
     def read_ranges(self, name: str, starts: Sequence[int], lengths: Sequence[int]) -> list[bytes]:
         """Return the bytes of several ranges of an object, in the order asked."""
@@ -80,9 +92,53 @@ class Store:
             return []
         try:
             found = obstore.get_ranges(self._backend, name, starts=starts, lengths=lengths)
-        except (exceptions.BaseError, FileNotFoundError) as exc:
-            raise _translated(exc) from exc
+        except _ERRORS as exc:
+            raise translated(exc) from exc
         return [bytes(piece) for piece in found]
+
+    def head(self, name: str) -> Head:
+        """Return size and etag of an object.
+
+        Raises:
+            NotFound: nothing stands there.
+        """
+        try:
+            found = obstore.head(self._backend, name)
+        except _ERRORS as exc:
+            raise translated(exc) from exc
+        return Head(size=found["size"], etag=self._etag(found["e_tag"], found["version"]))
+
+    def replace(self, name: str, data: bytes, etag: str) -> None:
+        """Put other bytes under a name, if what stands there still has that etag.
+
+        A folder cannot make it one step: there the etag is compared, then the file is renamed over
+        the old one, so a second writer between the two would be lost. One process at a time.
+
+        Raises:
+            Changed: something else stands there, or nothing; perhaps this very call's first try.
+            Transient: nobody knows whether it was replaced; look, and ask again.
+        """
+        try:
+            if self._is_folder:
+                if self.head(name).etag != etag:
+                    raise Changed("another object stands there", reason="changed")
+                obstore.put(self._backend, name, data, mode="overwrite", use_multipart=False)
+                return
+            unchanged: obstore.UpdateVersion = {"e_tag": etag, "version": etag}
+            obstore.put(self._backend, name, data, mode=unchanged, use_multipart=False)
+        except (exceptions.PreconditionError, exceptions.NotFoundError, NotFound) as exc:
+            raise Changed("another object stands there", reason="changed") from exc
+        except _ERRORS as exc:
+            raise translated(exc) from exc
+
+    def delete(self, name: str) -> None:
+        """Remove an object; one that is gone already is no error. Versions may stay: ``purge``."""
+        try:
+            obstore.delete(self._backend, name)
+        except (exceptions.NotFoundError, FileNotFoundError):
+            return
+        except _ERRORS as exc:
+            raise translated(exc) from exc
 
     def list(self, folder: str) -> Iterator[Listed]:
         """Yield the objects below a folder; in no promised order."""
@@ -90,50 +146,63 @@ class Store:
             for page in obstore.list(self._backend, prefix=folder, chunk_size=1000):
                 for item in page:
                     yield Listed(name=item["path"], size=item["size"])
-        except exceptions.BaseError as exc:
-            raise _translated(exc) from exc
+        except _ERRORS as exc:
+            raise translated(exc) from exc
+
+    def purge(self, name: str) -> int:
+        """Remove everything of a name that a listing does not show; return how much that was.
+
+        What stands under the name stays. Repeatable after a crash.
+        """
+        hidden = [version for version in self._side.versions(name) if version.name == name]
+        # A marker that went first would bring back the version behind it.
+        for version in sorted(hidden, key=lambda version: version.is_marker):
+            self._side.delete_version(version)
+        return len(hidden)
+
+    def versions(self, folder: str) -> Iterator[Version]:
+        """Yield what a listing of the folder does not show: old versions and delete markers."""
+        return self._side.versions(_below(folder))
+
+    def uploads(self, folder: str = "") -> Iterator[Upload]:
+        """Yield multipart uploads below a folder that were begun and never ended."""
+        return self._side.uploads(_below(folder))
+
+    def abort(self, upload: Upload) -> None:
+        """Drop a half-done upload with its bytes; one that is gone already is no error."""
+        self._side.abort(upload)
+
+    def _etag(self, e_tag: str | None, version: str | None) -> str:
+        # GCS compares generations, which obstore calls versions.
+        return (version if isinstance(self._backend, store.GCSStore) else e_tag) or ""
 
 
-def open_store(url: str, bucket: str, keys: Keys | None) -> Store:
-    """Return a bucket of the store at ``url``: ``http(s)://`` is S3, ``file://`` a directory.
+def open_store(url: str, bucket: str, keys: Keys | None, site: Site | None = None) -> Store:
+    """Return a bucket of the store at ``url``; ``target`` says what URLs there are.
 
     Raises:
-        Refused: another kind of URL, or S3 without keys.
+        Refused: no store's URL, or one without an identity.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        folder = Path(unquote(parts.path)) / bucket
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Store(store.LocalStore(folder))
-    if parts.scheme not in ("http", "https") or keys is None:
-        raise Refused("store url must be http(s):// with keys, or file://", reason="settings")
-    backend = store.S3Store(
+    place = site or Site()
+    where = target(url, place, has_keys=keys is not None)
+    if where.folder is not None:
+        return Store(backends.folder(where.folder, bucket))
+    identity = keys or Keys(access="", secret="")  # target refused a store that needs one
+    backend = backends.remote(where, bucket, identity, place)
+    if where.kind is not Kind.S3:
+        return Store(backend)
+    # boto3 takes long to import, and a directory's sink never needs it.
+    from overt_sinks.stores.s3_side import S3Side
+
+    side = S3Side(
+        where.endpoint,
         bucket,
-        endpoint=url,
-        access_key_id=keys.access,
-        secret_access_key=keys.secret,
-        region="us-east-1",
-        virtual_hosted_style_request=False,
-        checksum_algorithm="SHA256",
-        conditional_put="etag",
-        client_options={
-            "allow_http": parts.scheme == "http",
-            "timeout": _TIMEOUT,
-            "connect_timeout": _CONNECT,
-        },
-        # The chain tries again by itself, with a view to stopping.
-        retry_config={"max_retries": 1, "retry_timeout": _CONNECT},
+        (identity.access, identity.secret),
+        place.region,
+        place.virtual_hosted,
     )
-    return Store(backend)
+    return Store(backend, side)
 
 
-def _translated(exc: Exception) -> Exception:
-    match exc:
-        case exceptions.NotFoundError() | FileNotFoundError():
-            return NotFound("no object of that name", reason="not_found")
-        case exceptions.PermissionDeniedError() | exceptions.UnauthenticatedError():
-            return Refused("the store refuses this identity", reason="store_refused")
-        case exceptions.InvalidPathError() | exceptions.NotSupportedError():
-            return Permanent("the store cannot do that", reason="store_unable")
-        case _:
-            return Transient("the store gives no answer", reason="store")
+def _below(folder: str) -> str:
+    return f"{folder.rstrip('/')}/" if folder else ""
