@@ -52,12 +52,11 @@ class Reading:
         """
         grant = self._grant(subscriber, grant_id)
         self._log.check()
-        rows = self._index.page(grant.cohort, after, limit)
+        found = self._index.page(grant.cohort, after, limit)
         with self._database.read() as db:
-            known = {name: people.find(db, name) for name in {row.person for row in rows}}
-        covered = tuple(row for row in rows if refusal(grant, row, known[row.person]) is None)
-        last = rows[-1].seen if rows else after
-        return Page(runs=covered, after=last, more=len(rows) == limit)
+            known = {name: people.find(db, name) for name in {run.person for run in found.runs}}
+        covered = tuple(run for run in found.runs if refusal(grant, run, known[run.person]) is None)
+        return Page(runs=covered, after=found.after, more=found.more)
 
     def open(self, subscriber: str, grant_id: str, names: Sequence[str]) -> list[Run]:
         """Return the runs of those names, in that order, once the reading is logged.
