@@ -1,9 +1,5 @@
-"""Every database an index may lie in keeps the same words.
+"""Every database an index may lie in keeps the same words."""
 
-PostgreSQL joins the suite where ``OVERT_TEST_POSTGRES`` names one by SQLAlchemy URL.
-"""
-
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,17 +13,17 @@ from overt_sinks.audit import findings
 from overt_sinks.container import Object
 from overt_sinks.index import Index
 from overt_sinks.naming import Partition
+from tests.conformance.postgres import postgres_url
 from tests.sinks.made import TOPIC_ID, WHERE, Segments, taken
 
-_POSTGRES = os.environ.get("OVERT_TEST_POSTGRES")
-KINDS = ["sqlite", *(["postgres"] if _POSTGRES else [])]
+__all__ = ["postgres_url"]
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgres":
-        assert _POSTGRES
-        return _POSTGRES
+        found: str = request.getfixturevalue("postgres_url")
+        return found
     return f"sqlite:///{tmp_path}/index/index.db"
 
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from overt_schemas.errors import Permanent
 from overt_sinks.container import Object
-from overt_sinks.index import tables
-from overt_sinks.index.engine import Engine
+from overt_sinks.index import tables, upgrading
+from overt_sinks.index.engine import PAGE, Engine, insert_once
 from overt_sinks.naming import Partition, run_name
 from overt_sinks.runs import Run
 
@@ -51,11 +50,14 @@ class Index(Engine):
     """One index as a sink uses it; may be used from several threads."""
 
     def create(self) -> None:
-        """Make the tables that are not there yet."""
-        with self.transaction(writes=True) as db:
-            tables.metadata.create_all(db)
-            cursor = {"name": "seen", "value": 0}
-            db.execute(_once(db, tables.sink_cursor), cursor)
+        """Bring the tables to the newest migration; at once if they are there already.
+
+        Raises:
+            Transient: the index is busy or away; nothing was changed.
+            Refused: this identity may not change tables: `overt-sink index upgrade` as the owner.
+            Permanent: a newer overt-sink made it.
+        """
+        upgrading.upgrade(self)
 
     def last_offset(self, partition: Partition) -> int | None:
         """Return the last offset that a link of the partition covers."""
@@ -75,7 +77,7 @@ class Index(Engine):
             Permanent: another object of that range is in the index.
         """
         with self.transaction(writes=True) as db:
-            if db.execute(_once(db, tables.links), _link_row(stored, now_ms)).rowcount == 0:
+            if not insert_once(db, tables.links, _link_row(stored, now_ms)):
                 self._same(db, stored)
                 return False
             db.execute(tables.objects.insert(), _object_row(stored, now_ms))
@@ -86,9 +88,9 @@ class Index(Engine):
             return True
 
     def links(self) -> Iterator[Link]:
-        """Yield the links of all chains, chain by chain in order."""
+        """Yield the links of all chains, chain by chain in order, some thousands in memory."""
         with self.transaction() as db:
-            for row in db.execute(_LINKS).mappings():
+            for row in db.execute(_LINKS.execution_options(yield_per=PAGE)).mappings():
                 yield Link(**{**row, "set_aside": _numbers(row["set_aside"])})
 
     def runs(self, object_name: str) -> list[dict[str, Any]]:
@@ -124,13 +126,6 @@ def run_row(object_name: str, run: Run, seen: int) -> Mapping[str, object]:
         "first_batch": first.batch, "last_batch": run.last_batch, "day": first.day, "seen": seen,
         "superseded_ms": 0,
     }  # fmt: skip
-
-
-def _once(db: sa.Connection, table: sa.Table) -> sa.Insert:
-    """Return an insert that leaves a row that stands already as it is."""
-    if db.dialect.name == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing()
 
 
 def _link_row(stored: Object, now_ms: int) -> dict[str, object]:

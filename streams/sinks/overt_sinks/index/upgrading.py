@@ -1,0 +1,71 @@
+"""Brings an index to the newest migration. SHELL, alembic.
+
+``HEAD`` is the newest migration of this code. A sink asks at each start, so an index that is there
+costs one query and alembic is not even imported. All steps are one transaction, on SQLite too: a
+crash leaves the index as it was, and of two that start at once the second finds it done.
+
+An index made before there were migrations has no ``alembic_version``: its tables tell which it is.
+"""
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from overt_schemas.errors import Permanent
+from overt_sinks.index.engine import Engine, lock
+
+HEAD = "0002"
+EMPTY = ""
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_VERSION = sa.text("SELECT version_num FROM alembic_version")
+
+
+def upgrade(engine: Engine) -> tuple[str, str]:
+    """Return the migration the index stood at, empty for none, and the one it stands at now.
+
+    Raises:
+        Transient: the index is busy or away; nothing was changed.
+        Refused: this identity may not change tables.
+        Permanent: a newer overt-sink made it.
+    """
+    with engine.transaction() as db:
+        at, _ = _standing(db)
+    if at == HEAD:
+        return at, at
+    with engine.transaction(writes=True) as db:
+        lock(db, "upgrade")
+        at, is_stamped = _standing(db)
+        if at != HEAD or not is_stamped:
+            _run(db, at if not is_stamped else EMPTY)
+    return at, HEAD
+
+
+def _standing(db: sa.Connection) -> tuple[str, bool]:
+    """Return which migration the tables are of, and whether alembic knows."""
+    tables = sa.inspect(db)
+    if tables.has_table("alembic_version"):
+        at = db.execute(_VERSION).scalar()
+        if at is not None:
+            if at > HEAD:
+                raise Permanent(
+                    "the index is of a newer overt-sink: upgrade this one", reason="index_newer"
+                )
+            return at, True
+    if tables.has_table("links"):
+        return "0002", False
+    if tables.has_table("objects"):
+        return "0001", False
+    return EMPTY, False
+
+
+def _run(db: sa.Connection, stamp: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = db
+    if stamp:
+        command.stamp(config, stamp)
+    command.upgrade(config, "head")
