@@ -157,7 +157,8 @@ class World:
         secret(path, tomli_w.dumps(values))
 
 
-def make_world(folder: Path) -> World:
+def make_world(folder: Path, store: dict[str, str] | None = None) -> World:
+    """Write what an authority starts from; without ``store`` its tiers are folders."""
     service_ca, device_ca = new_ca(folder / "ca", "service"), new_ca(folder / "ca", "device")
     both = service_ca.cert_path.read_bytes() + device_ca.cert_path.read_bytes()
     clients = secret(folder / "ca" / "clients.pem", both)
@@ -175,7 +176,7 @@ def make_world(folder: Path) -> World:
             "password_file": str(secret(folder / "kafka.password", "unused")),
         },
         "endpoint_kafka": {"bootstrap": "broker:9093", "ca": str(service_ca.cert_path)},
-        "store": {"url": f"file://{folder}/objects"},
+        "store": store or {"url": f"file://{folder}/objects"},
         "index": {"url": f"sqlite:///{folder}/index.db"},
         "beacon": {"interval_s": 0.2, "valid_s": 60.0},
         "policies": {"dir": str(folder / "policies")},

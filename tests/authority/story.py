@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -105,10 +106,15 @@ def segment(
 
 
 class Shelf:
-    """What a sink would have left: objects and their index."""
+    """What a sink would have left: objects and their index.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    ``store`` takes tier, name and bytes; without it objects are files.
+    """
+
+    def __init__(
+        self, folder: Path, store: Callable[[str, str, bytes], object] | None = None
+    ) -> None:
+        self._folder, self._store = folder, store or self._write
         self._index = sqlite3.connect(folder / "index.db", isolation_level=None)
         for statement in index.DDL:
             self._index.execute(statement)
@@ -117,9 +123,15 @@ class Shelf:
     def close(self) -> None:
         self._index.close()
 
+    def _write(self, tier: str, name: str, data: bytes) -> None:
+        path = self._folder / "objects" / tier / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
     def put(
-        self, name: str, runs: list[tuple[dict[str, object], bytes]], gap: bytes = b"#"
-    ) -> list[str]:
+        self, name: str, runs: list[tuple[dict[str, object], bytes]], gap: bytes = b"#",
+        tier: str = "hot",
+    ) -> list[str]:  # fmt: skip
         """Store an object whose runs are separated by bytes that belong to no run; return names."""
         content, names = bytearray(gap), []
         rows = []
@@ -135,16 +147,24 @@ class Shelf:
             rows.append(values)
             names.append(run)
             content += data + gap
-        path = self._folder / "objects" / "hot" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        self._store(tier, name, bytes(content))
         self._insert("objects", {
-            "object": name, "tier": "hot", "records": len(runs), "bytes": len(content),
+            "object": name, "tier": tier, "records": len(runs), "bytes": len(content),
             "sha256": "", "person": "", "day": "", "class": "", "created_ms": 0,
         })  # fmt: skip
         for values in rows:
             self._insert("runs", values)
         return names
+
+    def supersede(self, runs: list[str], at_ms: int = 1) -> None:
+        """Mark runs whose records stand elsewhere now."""
+        for run in runs:
+            self._index.execute("UPDATE runs SET superseded_ms = ? WHERE run = ?", (at_ms, run))
+
+    def forget(self, runs: list[str]) -> None:
+        """Take rows away, as a mover does after its grace, and an erasure at once."""
+        for run in runs:
+            self._index.execute("DELETE FROM runs WHERE run = ?", (run,))
 
     def _insert(self, table: str, values: dict[str, object]) -> None:
         names, marks = ", ".join(values), ", ".join("?" * len(values))

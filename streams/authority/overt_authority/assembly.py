@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from overt_authority.announce import Announcer
 from overt_authority.beacon.store import Beacons, Pauses
@@ -13,6 +14,8 @@ from overt_authority.devices.certificates import DeviceCa
 from overt_authority.devices.enrolment import Enrolment
 from overt_authority.grants.index import Index
 from overt_authority.grants.objects import Objects
+from overt_authority.grants.presign import Presigner
+from overt_authority.grants.ranges import Ranges
 from overt_authority.grants.reading import Reading
 from overt_authority.grants.release import Release
 from overt_authority.grants.store import Grants
@@ -73,6 +76,7 @@ def assemble(
         valid_ms = round(settings.beacon.valid_s * 1000)
         beacons = Beacons(database, publisher, epoch_keys, log, clock, valid_ms)
         grants = Grants(database, outbox, announcer, log)
+        reading, stored = Reading(database, grants, index, log, clock), objects(settings.store)
         yield Services(
             clock=clock, database=database, publisher=publisher, outbox=outbox, log=log,
             teller=teller, root=root, epoch_keys=epoch_keys, week_keys=week_keys,
@@ -80,8 +84,8 @@ def assemble(
             enrolment=Enrolment(database, outbox, announcer, log, files.ca, week_keys, clock),
             receipts=Receipts(database, outbox, announcer, log, clock), beacons=beacons,
             pauses=Pauses(database, outbox, announcer, log, beacons, clock), grants=grants,
-            reading=Reading(database, grants, index, log, clock),
-            release=Release(database, grants, log, root, clock), objects=objects(settings.store),
+            reading=reading, release=Release(database, grants, log, root, clock), objects=stored,
+            ranges=Ranges(reading, index, stored, signer(settings.store), clock),
             bootstrap=settings.endpoint_kafka.bootstrap, broker_ca=files.broker_ca,
             root_public=files.root_key.public_bytes(), valid_ms=valid_ms,
         )  # fmt: skip
@@ -98,13 +102,31 @@ def kafka(settings: Settings) -> client.Config:
 
 def objects(store: Store) -> Objects:
     """Return the tiers."""
-    buckets = {"hot": store.hot, "warm": store.warm, "cold": store.cold}
     if store.url.startswith(_FILE):
-        return Objects.local(Path(store.url.removeprefix(_FILE)), buckets)
+        return Objects.local(Path(store.url.removeprefix(_FILE)), store.buckets)
+    return Objects.s3(store.url, store.buckets, *_store_keys(store))
+
+
+def signer(store: Store) -> Presigner | None:
+    """Return who signs ranges; None where nobody should: no S3, switched off, or in the clear."""
+    url = store.ranges_url or store.url
+    if not store.ranges or not is_private_way(url):
+        return None
+    return Presigner(url, store.buckets, *_store_keys(store))
+
+
+def is_private_way(url: str) -> bool:
+    """Whether nobody on the way sees a URL that is as good as its bytes: TLS, or this machine."""
+    parts = urlsplit(url)
+    is_here = parts.hostname in ("127.0.0.1", "::1", "localhost")
+    return parts.scheme == "https" or (parts.scheme == "http" and is_here)
+
+
+def _store_keys(store: Store) -> tuple[str, str]:
     if store.access_key_file is None or store.secret_key_file is None:
         raise Permanent("[store] needs access_key_file and secret_key_file", reason="settings")
-    access = store.access_key_file.read_text("utf-8").strip()
-    return Objects.s3(store.url, buckets, access, store.secret_key_file.read_text("utf-8").strip())
+    access, secret = store.access_key_file, store.secret_key_file
+    return access.read_text("utf-8").strip(), secret.read_text("utf-8").strip()
 
 
 def _root(settings: Settings, clock: Clock, closing: ExitStack) -> KeyService:

@@ -33,6 +33,7 @@ from overt_schemas.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, OvertE
 
 _START_S = 60.0  # how long a start waits for brokers and key server before it gives up
 _RETRY_S = 0.5
+_PROOF_S = 5.0  # how soon after its first object a tier is looked at
 _STOP_S = 2
 _MAX_CONNECTIONS = 512
 
@@ -122,6 +123,13 @@ def say_beacons(services: Services, interval_s: float, stop: threading.Event) ->
             telemetry.beacon_withheld(exc.reason)
 
 
+def prove_ranges(services: Services, stop: threading.Event) -> None:
+    """Try what a store must refuse before ranges are offered, and again when that is due."""
+    while not stop.is_set():
+        _try("ranges", services.ranges.prove)
+        stop.wait(_PROOF_S)
+
+
 def tell_log(services: Services, stop: threading.Event) -> None:
     """Keep overt.audit.v1 close behind the log."""
     told = -1
@@ -167,6 +175,7 @@ def _threads(
         ("beacon", lambda: say_beacons(services, settings.beacon.interval_s, stop)),
         ("house", lambda: keep_house(services, settings.beacon.interval_s, stop)),
         ("log", lambda: tell_log(services, stop)),
+        ("ranges", lambda: prove_ranges(services, stop)),
     ]
     if reader is not None:
         works.append(("inbox", reader.run))

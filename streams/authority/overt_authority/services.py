@@ -7,6 +7,7 @@ from overt_authority.consent.store import Receipts
 from overt_authority.database import Database
 from overt_authority.devices.enrolment import Enrolment
 from overt_authority.grants.objects import Objects
+from overt_authority.grants.ranges import Ranges
 from overt_authority.grants.reading import Reading
 from overt_authority.grants.release import Release
 from overt_authority.grants.store import Grants
@@ -43,6 +44,7 @@ class Services:
     reading: Reading
     release: Release
     objects: Objects
+    ranges: Ranges
     bootstrap: str
     broker_ca: str
     root_public: bytes

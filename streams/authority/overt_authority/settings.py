@@ -86,7 +86,14 @@ class Store(_Section):
     hot: str = "hot"
     warm: str = "warm"
     cold: str = "cold"
+    ranges: bool = True  # presigned ranges for bulk, where the store passes their proof
+    ranges_url: str | None = None  # where subscribers reach the store, if not at ``url``
     filer_probe_url: str | None = None  # the sink's, ignored here
+
+    @property
+    def buckets(self) -> dict[str, str]:
+        """The bucket of each tier."""
+        return {"hot": self.hot, "warm": self.warm, "cold": self.cold}
 
 
 class IndexUrl(_Section):

@@ -88,6 +88,21 @@ def reading_broke(reason: str) -> None:
     _log.warning("reading_broke", reason=reason)
 
 
+def ranges_handed_out(ranges: int, size_bytes: int) -> None:
+    _count("ranges_handed_out", amount=ranges)
+    _log.info("ranges_handed_out", ranges=ranges, size_bytes=size_bytes)
+
+
+def ranges_proved(tier: str) -> None:
+    _count("ranges_proved", tier)
+    _log.info("ranges_proved", tier=tier)
+
+
+def ranges_unproved(tier: str, item: str) -> None:
+    _count("ranges_unproved", item)
+    _log.warning("ranges_unproved", tier=tier, item=item)
+
+
 def receipt_taken(decision: str) -> None:
     _count("receipt_taken", decision)
     _log.info("receipt_taken", decision=decision)

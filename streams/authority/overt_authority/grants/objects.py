@@ -42,6 +42,17 @@ class Objects:
         """Return buckets that are folders: the twin."""
         return cls({tier: LocalStore(folder / name, mkdir=True) for tier, name in buckets.items()})
 
+    def beginning(self, tier: str, name: str, first: int, size: int) -> bytes:
+        """Return some bytes of an object's header; blocks.
+
+        Raises:
+            Transient: it is not there, or the store does not answer.
+        """
+        try:
+            return bytes(obstore.get_range(self._tiers[tier], name, start=first, length=size))
+        except (BaseError, OSError, KeyError) as exc:
+            raise Transient("the store does not answer", reason="store") from exc
+
     async def stream(self, runs: Sequence[Run]) -> AsyncIterator[bytes]:
         """Yield exactly the bytes of the runs, one after the other.
 

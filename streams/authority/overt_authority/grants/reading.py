@@ -6,7 +6,7 @@ one rule. A request that names one run outside the grant is refused whole.
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from overt_authority import telemetry
@@ -34,6 +34,14 @@ class Page:
     more: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """Runs that may be read now, in the order asked, and when their grant ends by itself."""
+
+    runs: tuple[Run, ...]
+    until_ms: int
+
+
 class Reading:
     """Lists and opens runs for the holder of a grant."""
 
@@ -58,8 +66,13 @@ class Reading:
         covered = tuple(run for run in found.runs if refusal(grant, run, known[run.person]) is None)
         return Page(runs=covered, after=found.after, more=found.more)
 
-    def open(self, subscriber: str, grant_id: str, names: Sequence[str]) -> list[Run]:
+    def open(
+        self, subscriber: str, grant_id: str, names: Sequence[str], *,
+        fits: Callable[[Sequence[Run]], None] | None = None,
+    ) -> Opened:  # fmt: skip
         """Return the runs of those names, in that order, once the reading is logged.
+
+        ``fits`` may raise, and then nothing is logged: nothing will be read.
 
         Raises:
             Refused: the grant gives nothing, or one run is not covered: then none is.
@@ -76,6 +89,8 @@ class Reading:
                 )
             ])  # fmt: skip
             raise
+        if fits is not None:
+            fits(runs)
         self._log.append([
             Draft(
                 kind=_KIND, actor=subscriber, grant=grant.grant, purpose=grant.purpose,
@@ -84,7 +99,7 @@ class Reading:
             for person, count in sorted(Counter(run.person for run in runs).items())
         ])  # fmt: skip
         telemetry.runs_read(len(runs), sum(run.byte_len for run in runs))
-        return runs
+        return Opened(runs=tuple(runs), until_ms=grant.not_after_ms)
 
     def _grant(self, subscriber: str, grant_id: str) -> Grant:
         held = self._grants.find(grant_id)

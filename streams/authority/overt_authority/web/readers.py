@@ -3,21 +3,23 @@
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from overt_authority import telemetry
 from overt_authority.grants.index import Run
+from overt_authority.grants.ranges import NotOffered, Ranged
 from overt_authority.grants.release import Answer, Ask
 from overt_authority.services import Services
 from overt_authority.web import fields
-from overt_authority.web.gate import LARGE, Call, route
+from overt_authority.web.gate import LARGE, Call, Missing, route
 from overt_authority.web.peer import Kind
 from overt_schemas import api
 from overt_schemas.errors import Transient
 
 _MAX_PAGE = 5_000
 _MAX_RUNS = 20_000
+_MAX_RANGES = 1_000  # half a megabyte of URLs; there is no use in ranges of small runs
 _MAX_SEGMENTS = 2_000
 _SHOWN = (
     "run", "kind", "device", "boot", "activity", "stream", "segment", "first_batch", "last_batch",
@@ -41,7 +43,7 @@ def routes(services: Services) -> list[BaseRoute]:
     def read(call: Call) -> Response:
         grant = fields.name(call.body, "grant")
         names = fields.names(call.body, "runs", _MAX_RUNS)
-        runs = services.reading.open(call.name, grant, names)
+        runs = services.reading.open(call.name, grant, names).runs
         # With the length said, a stream that breaks off cannot be taken for a whole one.
         length = {"content-length": str(sum(run.byte_len for run in runs))}
         return StreamingResponse(
@@ -53,8 +55,23 @@ def routes(services: Services) -> list[BaseRoute]:
     return [
         route("GET", api.SEGMENTS, segments, Kind.SUBSCRIBER),
         route("POST", api.READ, read, Kind.SUBSCRIBER, max_bytes=LARGE),
+        _ranges(services),
         _release(services),
     ]
+
+
+def _ranges(services: Services) -> BaseRoute:
+    def ranges(call: Call) -> Response:
+        grant = fields.name(call.body, "grant")
+        names = fields.names(call.body, "runs", _MAX_RANGES)
+        try:
+            out = services.ranges.hand_out(call.name, grant, names)
+        except NotOffered as exc:
+            raise Missing(str(exc), reason=exc.reason) from exc
+        given = {"ranges": [_ranged(one) for one in out.ranges], "valid_s": out.valid_s}
+        return JSONResponse(given, headers={"cache-control": "no-store"})
+
+    return route("POST", api.RANGES, ranges, Kind.SUBSCRIBER, max_bytes=LARGE)
 
 
 def _release(services: Services) -> BaseRoute:
@@ -85,6 +102,12 @@ async def _told(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 def _shown(run: Run) -> dict[str, Any]:
     return {**{name: getattr(run, name) for name in _SHOWN}, "bytes": run.byte_len}
+
+
+def _ranged(one: Ranged) -> dict[str, Any]:
+    if one.presigned is None:
+        return {"run": one.run}
+    return {"run": one.run, "url": one.presigned.url, "headers": dict(one.presigned.headers)}
 
 
 def _answer(answer: Answer) -> dict[str, str]:
