@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 
 from overt_schemas.errors import Permanent, Transient
-from overt_sinks import container
-from overt_sinks.audit import findings
-from overt_sinks.container import Object
 from overt_sinks.index import Index
-from overt_sinks.naming import Partition
 from tests.conformance.postgres import postgres_url
-from tests.sinks.made import TOPIC_ID, WHERE, Segments, taken
+from tests.sinks.index.rows import has_runs
+from tests.sinks.index.rows import stored as an_object
+from tests.sinks.made import TOPIC_ID, WHERE
 
 __all__ = ["postgres_url"]
 
@@ -35,14 +33,8 @@ def index(url: str) -> Iterator[Index]:
     made.close()
 
 
-def _object(first: int, last: int, where: Partition = WHERE) -> Object:
-    device = Segments()
-    records = [taken(n, device.part(size=20)) for n in range(first, last + 1)]
-    return container.build(where, first, last, records)[0]
-
-
 def test_an_object_is_there_with_its_runs(index: Index) -> None:
-    stored = _object(0, 4)
+    stored = an_object(0, 4)
 
     assert index.insert(stored, 1000)
 
@@ -50,11 +42,11 @@ def test_an_object_is_there_with_its_runs(index: Index) -> None:
     assert (row.object, row.sha256) == (stored.name, stored.sha256)
     assert (row.topic_id, row.kafka_part, row.first_offset, row.last_offset) == (TOPIC_ID, 2, 0, 4)
     assert (row.records, row.bytes) == (5, stored.size)
-    assert findings.rows_agree(stored, index.runs(stored.name))
+    assert has_runs(index, stored)
 
 
 def test_an_object_that_is_there_changes_nothing(index: Index) -> None:
-    stored = _object(0, 4)
+    stored = an_object(0, 4)
     index.insert(stored, 1000)
     before = index.runs(stored.name)
 
@@ -64,10 +56,10 @@ def test_an_object_that_is_there_changes_nothing(index: Index) -> None:
 
 
 def test_another_object_of_the_same_range_is_refused(index: Index) -> None:
-    index.insert(_object(0, 4), 1000)
+    index.insert(an_object(0, 4), 1000)
 
     with pytest.raises(Permanent) as refused:
-        index.insert(replace(_object(0, 4), sha256="0" * 64), 1000)
+        index.insert(replace(an_object(0, 4), sha256="0" * 64), 1000)
 
     assert refused.value.reason == "index_differs"
 
@@ -75,8 +67,8 @@ def test_another_object_of_the_same_range_is_refused(index: Index) -> None:
 def test_the_last_offset_is_that_of_the_partition_and_the_topics_incarnation(
     index: Index,
 ) -> None:
-    index.insert(_object(0, 4), 1000)
-    index.insert(_object(5, 9), 1000)
+    index.insert(an_object(0, 4), 1000)
+    index.insert(an_object(5, 9), 1000)
 
     assert index.last_offset(WHERE) == 9
     assert index.last_offset(replace(WHERE, number=0)) is None
@@ -84,7 +76,7 @@ def test_the_last_offset_is_that_of_the_partition_and_the_topics_incarnation(
 
 
 def test_seen_rises_and_is_never_used_again(index: Index, url: str) -> None:
-    first, second = _object(0, 70), _object(71, 80)
+    first, second = an_object(0, 70), an_object(71, 80)
     index.insert(first, 1000)
     before = max(row["seen"] for row in index.runs(first.name))
     _erase(url, first.name)
@@ -95,7 +87,7 @@ def test_seen_rises_and_is_never_used_again(index: Index, url: str) -> None:
 
 
 def test_writers_at_once_leave_every_object_once_and_no_number_twice(index: Index) -> None:
-    objects = [_object(n, n, replace(WHERE, number=n % 3)) for n in range(30)]
+    objects = [an_object(n, n, replace(WHERE, number=n % 3)) for n in range(30)]
 
     with ThreadPoolExecutor(4) as pool:
         fresh = list(pool.map(lambda stored: index.insert(stored, 0), objects * 2))
@@ -106,7 +98,7 @@ def test_writers_at_once_leave_every_object_once_and_no_number_twice(index: Inde
 
 
 def test_an_index_that_was_closed_is_there_again(index: Index, url: str) -> None:
-    index.insert(_object(0, 4), 1000)
+    index.insert(an_object(0, 4), 1000)
     index.close()
 
     again = Index(url)
@@ -119,7 +111,7 @@ def test_an_index_that_was_closed_is_there_again(index: Index, url: str) -> None
 def test_an_embedded_index_is_readable_by_its_owner_alone_and_durable(tmp_path: Path) -> None:
     index = Index(f"sqlite:///{tmp_path}/index/index.db")
     index.create()
-    index.insert(_object(0, 4), 1000)
+    index.insert(an_object(0, 4), 1000)
 
     files = list((tmp_path / "index").iterdir())
 
@@ -131,11 +123,11 @@ def test_an_embedded_index_is_readable_by_its_owner_alone_and_durable(tmp_path: 
 def test_a_reader_is_not_in_the_way_of_the_writer(tmp_path: Path) -> None:
     index = Index(f"sqlite:///{tmp_path}/index.db")
     index.create()
-    index.insert(_object(0, 4), 1000)
+    index.insert(an_object(0, 4), 1000)
     reading = index.links()
     next(reading)
 
-    assert index.insert(_object(5, 9), 1000)
+    assert index.insert(an_object(5, 9), 1000)
 
     reading.close()  # type: ignore[attr-defined]
     index.close()

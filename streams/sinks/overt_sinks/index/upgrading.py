@@ -29,8 +29,8 @@ def upgrade(engine: Engine) -> tuple[str, str]:
         Permanent: a newer overt-sink made it.
     """
     with engine.transaction() as db:
-        at, _ = _standing(db)
-    if at == HEAD:
+        at, is_stamped = _standing(db)
+    if at == HEAD and is_stamped:
         return at, at
     with engine.transaction(writes=True) as db:
         lock(db, "upgrade")
