@@ -62,9 +62,11 @@ class Index(Engine):
     def last_offset(self, partition: Partition) -> int | None:
         """Return the last offset that a link of the partition covers."""
         links = tables.links.c
-        query = sa.select(sa.func.max(links.last_offset)).where(
+        of_it = sa.select(links.last_offset).where(
             links.topic_id == partition.topic_id, links.kafka_part == partition.number
         )
+        # Links follow each other, so the last to begin is the last to end; along the index.
+        query = of_it.order_by(links.first_offset.desc()).limit(1)
         with self.transaction() as db:
             found: int | None = db.execute(query).scalar()
         return found
