@@ -4,7 +4,7 @@ import datetime
 import ipaddress
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,7 +157,7 @@ class World:
         secret(path, tomli_w.dumps(values))
 
 
-def make_world(folder: Path, store: dict[str, str] | None = None) -> World:
+def make_world(folder: Path, store: Mapping[str, object] | None = None) -> World:
     """Write what an authority starts from; without ``store`` its tiers are folders."""
     service_ca, device_ca = new_ca(folder / "ca", "service"), new_ca(folder / "ca", "device")
     both = service_ca.cert_path.read_bytes() + device_ca.cert_path.read_bytes()
@@ -176,7 +176,7 @@ def make_world(folder: Path, store: dict[str, str] | None = None) -> World:
             "password_file": str(secret(folder / "kafka.password", "unused")),
         },
         "endpoint_kafka": {"bootstrap": "broker:9093", "ca": str(service_ca.cert_path)},
-        "store": store or {"url": f"file://{folder}/objects"},
+        "store": dict(store) if store else {"url": f"file://{folder}/objects"},
         "index": {"url": f"sqlite:///{folder}/index.db"},
         "beacon": {"interval_s": 0.2, "valid_s": 60.0},
         "policies": {"dir": str(folder / "policies")},

@@ -25,6 +25,7 @@ class Loose:
     objects: dict[str, bytes]
     loose: str = ""
     status: int = 0
+    now_s: float = 0.0  # how far its clock is ahead
     asked: int = 0
     headers: list[dict[str, str]] = field(default_factory=list)
     port: int = 0
@@ -53,7 +54,7 @@ class Loose:
         self, method: str, path: str, query: dict[str, str], headers: list[tuple[str, str]]
     ) -> bool:
         at = time.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ")
-        age = time.mktime(time.gmtime()) - time.mktime(at)
+        age = self.now_s + time.mktime(time.gmtime()) - time.mktime(at)
         if age > int(query["X-Amz-Expires"]) and self.loose != "expired":
             return False
         request = AWSRequest("GET" if self.loose == "head" else method, self.url + path)
@@ -74,8 +75,8 @@ class Loose:
         covered = {
             "no_range": not ranges, "two_ranges": len(ranges) > 1,
             "list_of_ranges": any("," in value for value in ranges),
-            "ignores_range": True, "other_object": "other" in path, "unsigned_range": "range" not in signed,
-            "longer_life": query["X-Amz-Expires"] != "60",
+            "ignores_range": True, "other_object": "other" in path,
+            "unsigned_range": "range" not in signed, "longer_life": query["X-Amz-Expires"] != "60",
         }  # fmt: skip
         is_right = bool(signer.signature(made, request) == query["X-Amz-Signature"])
         return is_right or covered.get(self.loose, False)

@@ -1,12 +1,21 @@
 """No presigned range is offered by a store that would give more than the range."""
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from overt_authority.grants import proof
+from overt_authority.grants.index import Index
+from overt_authority.grants.objects import Objects
 from overt_authority.grants.presign import Presigner
+from overt_authority.grants.ranges import NotOffered, Ranges
+from overt_authority.services import Services
+from overt_schemas import api
 from overt_schemas.errors import Transient
+from overt_schemas.testing import FakeClock
+from tests.authority import kit, story
 from tests.authority.loose_store import ACCESS, SECRET, Loose, serving
 
 NAME = "topic=t/topicid=x_-/part=0/00000000000000000000.avro"
@@ -66,3 +75,101 @@ def test_an_error_does_not_hold_the_url() -> None:
 
     assert "X-Amz" not in repr(caught.value)
     assert caught.value.__cause__ is None
+
+
+HOUR_S = 3_600
+
+
+@pytest.fixture
+def loose(tmp_path: Path) -> Iterator[Loose]:
+    with serving(Loose(objects={f"/hot/{NAME}": DATA, f"/hot/{NAME}.other": DATA})) as store:
+        yield store
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(wall=time.time_ns() // 1000)
+
+
+@pytest.fixture
+def offers(
+    services: Services, world: kit.World, loose: Loose, clock: FakeClock
+) -> Iterator[Ranges]:
+    shelf = story.Shelf(world.folder)
+    shelf.put(NAME, [({"person": "p-1", "device": "00"}, b"run")], gap=DATA)
+    shelf.close()
+    path = world.folder / "objects" / "hot" / NAME
+    path.write_bytes(DATA)
+    index = Index(f"sqlite:///{world.folder}/index.db")
+    buckets = {tier: tier for tier in ("hot", "warm", "cold")}
+    signer = Presigner(loose.url, buckets, ACCESS, SECRET)
+    objects = Objects.local(world.folder / "objects", buckets)
+    yield Ranges(services.reading, index, objects, signer, clock)
+    index.close()
+
+
+def test_nothing_is_offered_before_it_was_tried_and_then_only_where_there_was_an_object(
+    offers: Ranges,
+) -> None:
+    with pytest.raises(NotOffered):
+        offers.hand_out("sub-1", "g-1", ["a-1"])
+
+    offers.prove()
+
+    assert offers.offered() == {"hot"}
+
+
+def test_it_is_tried_again_every_hour_and_a_store_that_got_worse_is_out_at_once(
+    offers: Ranges, loose: Loose, clock: FakeClock
+) -> None:
+    offers.prove()
+    asked = loose.asked
+    clock.advance(HOUR_S - 60)
+    offers.prove()
+    assert loose.asked == asked
+
+    loose.loose = "no_range"
+    loose.now_s = HOUR_S + 60
+    clock.advance(120)
+    offers.prove()
+
+    assert loose.asked > asked
+    assert offers.offered() == frozenset()
+
+
+def test_a_store_that_does_not_answer_runs_out_after_two_hours(
+    offers: Ranges, loose: Loose, clock: FakeClock
+) -> None:
+    offers.prove()
+
+    loose.status = 503
+    clock.advance(HOUR_S + 1)
+    offers.prove()
+    assert offers.offered() == {"hot"}
+    clock.advance(HOUR_S)
+    offers.prove()
+
+    assert offers.offered() == frozenset()
+
+
+def test_where_nobody_may_sign_there_are_no_ranges(tmp_path: Path) -> None:
+    keys = {
+        "access_key_file": str(kit.secret(tmp_path / "s3.access", ACCESS)),
+        "secret_key_file": str(kit.secret(tmp_path / "s3.secret", SECRET)),
+    }
+    https = {"url": "https://store.example", **keys}
+    tables: list[dict[str, object] | None] = [
+        None,
+        {**https, "ranges": False},
+        {**https, "ranges_url": "http://store.example:8333"},
+        {**keys, "url": "http://store.example:8333"},
+    ]
+
+    for number, table in enumerate(tables):
+        world = kit.make_world(tmp_path / str(number), table)
+        pair = world.certificate("subscriber", story.SUBSCRIBER)
+        with kit.running(world) as (services, _), kit.serving(services, world) as url:
+            services.ranges.prove()
+            with kit.caller(url, world, pair) as client:
+                answer = client.post(api.RANGES, json={"grant": "g-1", "runs": ["a-1"]})
+        assert (answer.status_code, answer.json()["error"]) == (404, "not_offered")
