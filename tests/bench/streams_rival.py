@@ -22,7 +22,7 @@ import faust
 import uvloop
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from overt_processors import telemetry
+from overt_processors import collecting, telemetry
 from overt_processors.agents.refine import Produced, _report
 from overt_processors.core import refine
 from overt_processors.core.outcome import Now, Raw
@@ -91,6 +91,7 @@ def run_faust(name: str, config: dict[str, Any], state: Path, size: int) -> None
         telemetry.quiet_libraries()
         await app.start()
         telemetry.quiet_libraries()
+        collecting.settle()
         await app.wait_until_stopped()
 
     loop.run_until_complete(serve())

@@ -54,8 +54,9 @@ class Trial(Enum):
     BROKER = "broker"  # a broker is killed and comes back
     AWAY = "away"  # the authority is away for a while
     EXPIRED = "expired"  # raw records expire while nobody reads them
-    LATE = "late"  # devices that were not there at the start
+    LATE = "late"  # devices that were not there at the start, and a worker whose registries lag
     CLOCK = "clock"  # somebody sets the clock of an endpoint
+    PROCESSOR_CLOCK = "processor_clock"  # and that of a worker of refine
     QUOTA = "quota"  # an endpoint that cannot send lets go of content: tombstones
 
 

@@ -38,23 +38,44 @@ _AWAY_S = 6.0
 # Of a partition. What a worker had written and not committed expires without harm: some of these.
 _EXPIRE = 20
 SET_CLOCK = Path(__file__).parent / "set_clock"
+LATE_REGISTRIES = Path(__file__).parent / "late_registries"
 _STEPS_MS = (7_000, -3_000, 0)  # within what a beacon of a minute allows; the last sets it right
+# Refine goes by the event's time and the registries; its own clock may be off by half a minute.
+_WORKER_STEPS_MS = (30_000, -30_000, 0)
+_SLOW_MS = 3_000  # for each answer of the brokers
+_SLOW_S = 9.0
 
 
 @dataclass(slots=True)
 class Second:
     """A second refine worker for input, with a state directory of its own: partitions are shared.
 
-    It is started again when it falls, as a service manager would.
+    It is started again when it falls, as a service manager would. Its clock is what stands in the
+    file ``clock`` (milliseconds beside the machine's), and its registries are as slow as the file
+    ``slow`` says (milliseconds for each answer).
     """
 
     running: Running
     folder: Path
     process: "subprocess.Popen[bytes] | None" = None
 
+    @property
+    def clock(self) -> Path:
+        """What sets its clock."""
+        return self.folder / "clock"
+
+    @property
+    def slow(self) -> Path:
+        """What slows its registries."""
+        return self.folder / "slow"
+
     def start(self) -> None:
         """Start it; returns when it has partitions."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
+        env = {
+            **os.environ, "PYTHONPATH": str(LATE_REGISTRIES),
+            "OVERT_TEST_CLOCK": str(self.clock), "OVERT_TEST_SLOW": str(self.slow),
+        }  # fmt: skip
         given = self.running.settings("refine-input").read_text()
         values = {**tomllib.loads(given), "state_dir": str(self.folder)}
         config = self.folder / "settings.toml"
@@ -63,7 +84,7 @@ class Second:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [program("overt-processors"), "refine", "--stream", "input", "--config", config],
-                stdout=log, stderr=log, start_new_session=True,
+                stdout=log, stderr=log, start_new_session=True, env=env,
             )  # fmt: skip
         assert until((self.folder / "ready").exists, _UP_S, 0.1), "the second worker has no share"
 
@@ -106,7 +127,6 @@ class Trials:
     expired: int = 0
     let_go: int = 0
     zombies_shared: int = 0
-    _steps: int = 0
 
     def stand(self, trial: Trial) -> None:
         """Carry one out."""
@@ -121,9 +141,11 @@ class Trials:
             case Trial.EXPIRED:
                 self._expire()
             case Trial.LATE:
-                self.late.join()
+                self._late()
             case Trial.CLOCK:
-                self._set_clock()
+                step(self.clock, _STEPS_MS, self.tried[trial.value])
+            case Trial.PROCESSOR_CLOCK:
+                step(self.second.clock, _WORKER_STEPS_MS, self.tried[trial.value])
             case Trial.QUOTA:
                 with self.striker.without_ship():
                     home = self.homes[self.tried[trial.value] % len(self.homes)]
@@ -178,9 +200,17 @@ class Trials:
             asker.close()
             self.running.start([name])
 
-    def _set_clock(self) -> None:
-        self.clock.write_text(str(_STEPS_MS[self._steps % len(_STEPS_MS)]))
-        self._steps += 1
+    def _late(self) -> None:
+        """Enrol devices that the registries of a worker do not show for a while."""
+        self.second.slow.write_text(str(_SLOW_MS))
+        self.late.join()
+        until(lambda: False, _SLOW_S)
+        self.second.slow.unlink()
+
+
+def step(clock: Path, steps_ms: Sequence[int], number: int) -> None:
+    """Set a clock to the next of its steps."""
+    clock.write_text(str(steps_ms[number % len(steps_ms)]))
 
 
 def let_go_of_content(home: Path) -> int:

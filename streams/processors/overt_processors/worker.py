@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvloop
 
-from overt_processors import metrics, telemetry
+from overt_processors import collecting, metrics, telemetry
 from overt_processors.acknowledge import EXIT_REDELIVER, Acknowledger, die
 from overt_processors.app import attach, create_app
 from overt_processors.apps import TABLE, App
@@ -137,6 +137,7 @@ async def _serve(
     telemetry.quiet_libraries()
     await app.start()
     telemetry.quiet_libraries()
+    collecting.settle()
     watching = loop.create_task(_watch(app, processor, board, interval_s))
     ticking = loop.create_task(_tick(processor, gate))
     stopping = loop.create_task(stop.wait())
