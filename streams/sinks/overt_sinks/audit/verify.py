@@ -1,92 +1,145 @@
-"""`overt-sink verify`: does each committed offset stand in exactly one object? SHELL.
+"""`overt-sink verify`: is each committed offset where it should be, once, byte for byte? SHELL.
 
-Reads every object once, as the sink's own identity, one in memory at a time. It may run beside a
-sink: what a sink adds meanwhile is seen or not, and is no finding.
+Reads every object of every tier once against one snapshot of the index, then lists every bucket
+with all its versions. It may run beside a sink and a mover: what they did meanwhile is no finding.
+``quick`` compares index and listings and reads no bytes: it cannot say of one offset where it is.
 """
 
-from collections import defaultdict
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from overt_schemas.errors import Malformed, Transient
-from overt_sinks import brokers, container, settings
-from overt_sinks.audit import findings
+import sqlalchemy as sa
+
+from overt_schemas.errors import OvertError, Permanent, Transient
+from overt_sinks import brokers
+from overt_sinks.audit import rows
+from overt_sinks.audit.account import Account
+from overt_sinks.audit.compare import whole
 from overt_sinks.audit.findings import Finding, Kind
-from overt_sinks.index import Index
-from overt_sinks.index import Link as Row
-from overt_sinks.naming import Partition, parse_object, topic_folder
+from overt_sinks.audit.reading import Progress, Reading, subjects
+from overt_sinks.audit.report import Report
+from overt_sinks.audit.tiers import PROBES, Names, Standing, Tiers, odd, open_tiers
+from overt_sinks.index import Index, gone_rows
+from overt_sinks.index.engine import Engine
+from overt_sinks.naming import Partition
 from overt_sinks.settings import Settings
-from overt_sinks.stores.store import NotFound, Store, open_store
+
+WORKERS = 2
+_OLD_UPLOAD_MS = 3_600_000  # a younger one may still be under way
 
 
-@dataclass(slots=True, kw_only=True)
-class Report:
-    """What verifying gave; ``unproven`` says why the committed offsets were not compared."""
-
-    partitions: int = 0
-    objects: int = 0
-    records: int = 0
-    set_aside: int = 0
-    pending: int = 0
-    size_bytes: int = 0
-    unproven: str = ""
-    findings: list[Finding] = field(default_factory=list)
-
-
-def verify(config: Settings) -> Report:
-    """Return the account of everything the sink stored of its topic."""
+def verify(
+    config: Settings,
+    *,
+    quick: bool = False,
+    workers: int = WORKERS,
+    progress: Progress = lambda _done, _total: None,
+) -> Report:
+    """Return the account of everything that stands in any tier."""
     index = Index(config.index.url)
     index.create()
-    bucket = open_store(config.store.url, config.store.hot, settings.store_keys(config.store))
-    report = Report()
-    committed: Mapping[Partition, int] = {}
-    try:
-        # Asked first: what is committed later is no promise that the index had kept when read.
-        committed = brokers.committed(config.kafka, config.sink.group, config.sink.topic)
-    except Transient as exc:
-        report.unproven = str(exc)
-    check(index, bucket, config.sink.topic, committed, report)
+    report = Report(quick=quick)
+    committed = committed_offsets(config, report.unproven)
+    check(index, open_tiers(config), committed, report, workers=workers, progress=progress)
     index.close()
     return report
 
 
-def check(
-    index: Index, bucket: Store, topic: str, committed: Mapping[Partition, int], report: Report
-) -> None:
-    """Fill the report from index and store."""
-    names = [parse_object(item.name) for item in bucket.list(topic_folder(topic))]
-    rows: dict[Partition, list[Row]] = defaultdict(list)
-    for row in index.links():
-        rows[parse_object(row.object)[0]].append(row)
-    for own in rows.values():
-        report.findings += findings.chain_findings(own)
-        for row in own:
-            _check_object(index, bucket, row, report)
-    report.findings += findings.commit_findings(rows, committed)
-    strays, report.pending = findings.stray_findings(names, rows)
-    report.findings += strays
-    report.partitions = len(rows)
+def committed_offsets(config: Settings, unproven: list[str]) -> Mapping[Partition, int]:
+    """Return the sink's committed offsets, or none and why not.
 
-
-def _check_object(index: Index, bucket: Store, row: Row, report: Report) -> None:
+    Asked before anything else: what is committed later is no promise that the index had kept.
+    """
     try:
-        found, parts = container.read(bucket.read(row.object))
-    except NotFound:
-        report.findings.append(_whole(Kind.MISSING, row))
-        return
-    except Malformed:
-        report.findings.append(_whole(Kind.UNREADABLE, row))
-        return
-    report.findings += findings.object_findings(row, found, parts)
-    if not findings.rows_agree(found, index.runs(row.object)):
-        report.findings.append(_whole(Kind.ROWS, row))
-    report.objects += 1
-    report.records += found.records
-    report.set_aside += len(found.set_aside)
-    report.size_bytes += found.size
+        return brokers.committed(config.kafka, config.sink.group, config.sink.topic)
+    except (Transient, Permanent) as exc:
+        unproven.append(f"committed offsets were not compared: {exc}")
+        return {}
 
 
-def _whole(kind: Kind, row: Row) -> Finding:
-    return Finding(
-        kind=kind, partition=row.kafka_part, first=row.first_offset, last=row.last_offset
-    )
+def check(
+    engine: Engine,
+    tiers: Tiers,
+    committed: Mapping[Partition, int],
+    report: Report,
+    *,
+    workers: int = WORKERS,
+    progress: Progress = lambda _done, _total: None,
+) -> None:
+    """Fill the report from index and buckets."""
+    began = time.monotonic()
+    account = report.account
+    with engine.transaction(snapshot=True) as db:
+        load_ledger(db, account)
+        account.committed(committed)
+        if report.quick:
+            names = _list(engine, tiers, report)
+            _count(db, names, report, progress)
+        else:
+            reading = Reading(engine=engine, tiers=tiers, account=account, tally=report.tally)
+            reading.run(db, workers, progress)
+    if not report.quick:
+        _list(engine, tiers, report)
+        account.close()
+    _look_beside(tiers, report)
+    if report.tally.changed:
+        report.unproven.append(
+            f"{report.tally.changed} objects were moved or erased meanwhile: run it again"
+        )
+    report.seconds = time.monotonic() - began
+
+
+def load_ledger(db: sa.Connection, account: Account) -> None:
+    """Tell the account what the chain covers and what is gone."""
+    for link in rows.links(db):
+        account.link(link)
+    for gone in gone_rows.all_gone(db):
+        account.leave((gone.topic_id, gone.kafka_part), gone.gone.first, gone.gone.last)
+
+
+def _list(engine: Engine, tiers: Tiers, report: Report) -> Names:
+    names = Names()
+    for item in odd(engine, tiers, names):
+        if item.standing is Standing.PENDING:
+            report.pending += 1
+        elif item.standing is Standing.MOVING:
+            report.moving += 1
+        else:
+            report.account.findings.add(
+                Finding(kind=Kind.STRAY, tier=item.tier, object=item.name, **item.covers())
+            )
+    return names
+
+
+def _count(db: sa.Connection, names: Names, report: Report, progress: Progress) -> None:
+    """Add up what the index says stands, and find what of it was not listed."""
+    account, total = report.account, rows.count_objects(db)
+    for done, subject in enumerate(subjects(db), 1):
+        row = subject.row
+        account.standing += sum(run.records for run in subject.runs if run.superseded_ms == 0)
+        report.tally.objects += 1
+        report.tally.size_bytes += row.bytes
+        report.tally.leaving += subject.is_leaving
+        if not subject.is_leaving and not names.holds(row.tier, row.object):
+            account.findings.add(whole(Kind.MISSING, subject))
+        progress(done, total)
+    account.close_by_sums()
+
+
+def _look_beside(tiers: Tiers, report: Report) -> None:
+    """Find what no listing shows: versions, delete markers, uploads that never ended."""
+    old_ms = time.time_ns() // 1_000_000 - _OLD_UPLOAD_MS
+    for tier, store in tiers.items():
+        try:
+            for version in store.versions(""):
+                if not version.name.startswith(PROBES):
+                    report.account.findings.add(
+                        Finding(kind=Kind.HIDDEN, tier=tier, object=version.name)
+                    )
+            for upload in store.uploads(""):
+                if upload.begun_ms < old_ms:
+                    report.account.findings.add(
+                        Finding(kind=Kind.UPLOAD, tier=tier, object=upload.name)
+                    )
+        except OvertError as exc:
+            report.unproven.append(f"versions of tier {tier} were not looked at: {exc}")
