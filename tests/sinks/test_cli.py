@@ -1,5 +1,6 @@
 """The command line: one line for each failure, and the code of the product's table."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from typer.testing import CliRunner
 
 from overt_schemas.errors import Malformed, OvertError, Refused, Transient
 from overt_sinks import cli
+from overt_sinks.commands.ending import exit_code
+from overt_sinks.commands.progress import progress
 from tests.sinks.test_settings import GOOD, write
 
 
@@ -33,7 +36,7 @@ def _as_before() -> Iterator[None]:
     ids=lambda value: value.reason if isinstance(value, OvertError) else str(value),
 )
 def test_each_failure_has_its_code(error: OvertError, code: int) -> None:
-    assert cli.exit_code(error) == code
+    assert exit_code(error) == code
 
 
 @pytest.mark.parametrize("command", ["run", "verify"])
@@ -60,3 +63,16 @@ def test_a_fault_of_our_own_is_told_by_its_place_and_shows_no_values(
     assert done.exit_code == 1
     assert "captured" not in done.output
     assert "sink_broke" in done.output
+
+
+def test_progress_is_a_json_line_on_stderr_and_always_tells_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tell = progress("verify", "objects", wanted=True)
+
+    for done in range(1001):
+        tell(done, 1000)
+
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert lines[-1] == {"done": 1000, "total": 1000, "unit": "objects", "what": "verify"}
+    assert len(lines) < 100

@@ -7,6 +7,7 @@ import pytest
 from overt_schemas.errors import Refused
 from overt_sinks import settings
 from overt_sinks.rolling import Limits
+from overt_sinks.stores.store import Keys, Site
 
 GOOD = """
 state_dir = "/var/lib/overt/sink"
@@ -57,7 +58,12 @@ def test_the_age_of_a_flush_is_a_setting(tmp_path: Path) -> None:
         (f"{GOOD}[sink]\nflush_age_s = 0\n", "sink.flush_age_s"),
         (f"{GOOD}[sink]\nbudget_bytes = 1048576\n", "sink: Value error, object_bytes is more"),
         (GOOD.replace("[index]", "[indices]"), "index"),
-        (ALONE, "store: Value error, an S3 store needs a second identity"),
+        (f"{GOOD}[tiers]\nafter = 1\n", "tiers.after"),
+        (
+            f"{GOOD}[retention]\ninput_days = 9\nmark_days = 8\n",
+            "retention: Value error, mark_days",
+        ),
+        (f"{GOOD}[retention]\nmark_days = 8\n", "retention: Value error, mark_days"),
         ("state_dir = ", "is not a TOML file"),
         (b"\xff\xfe".decode("latin1"), "is not a TOML file"),
     ],
@@ -119,3 +125,45 @@ def test_the_second_identity_is_another(tmp_path: Path) -> None:
 
     with pytest.raises(Refused, match="the same"):
         settings.second_keys(config.store)
+
+
+def test_an_s3_store_is_not_probed_without_a_second_identity(tmp_path: Path) -> None:
+    config = settings.load(write(tmp_path, ALONE))
+
+    with pytest.raises(Refused, match="second identity") as refused:
+        settings.second_keys(config.store)
+
+    assert refused.value.reason == "settings"
+
+
+def test_other_clouds_have_one_file_of_credentials_and_their_site(tmp_path: Path) -> None:
+    (tmp_path / "c").write_text("secret\n")
+    (tmp_path / "c").chmod(0o600)
+    own = f'url = "az://"\naccount = "a"\ncredentials_file = "{tmp_path / "c"}"'
+    config = settings.load(write(tmp_path, GOOD.replace('url = "file:///objects"', own)))
+
+    assert settings.store_keys(config.store) == Keys(access="", secret="secret")
+    assert settings.second_keys(config.store) is None
+    assert settings.site(config.store) == Site(account="a")
+
+
+def test_the_second_credentials_are_others(tmp_path: Path) -> None:
+    for name in "cd":
+        (tmp_path / name).write_text("secret\n")
+        (tmp_path / name).chmod(0o600)
+    own = (
+        f'url = "gs://"\ncredentials_file = "{tmp_path / "c"}"'
+        f'\nsecond_credentials_file = "{tmp_path / "d"}"'
+    )
+    config = settings.load(write(tmp_path, GOOD.replace('url = "file:///objects"', own)))
+
+    with pytest.raises(Refused, match="the same"):
+        settings.second_keys(config.store)
+
+
+def test_a_class_is_kept_for_ever_unless_it_is_said(tmp_path: Path) -> None:
+    text = f"{GOOD}[retention]\nframe_days = 30\n"
+
+    config = settings.load(write(tmp_path, text))
+
+    assert [config.retention.days(name) for name in ("input", "frame", "mark")] == [0, 30, 0]

@@ -19,7 +19,7 @@ from pydantic_settings import (
 from overt_schemas import topics
 from overt_schemas.errors import Refused
 from overt_sinks.rolling import Limits
-from overt_sinks.stores.store import Keys
+from overt_sinks.stores.store import Keys, Site
 
 MIB = 1_048_576
 
@@ -48,29 +48,32 @@ class Authority(_Section):
 
 
 class Store(_Section):
-    """The object store: ``http(s)://`` is S3, ``file://`` a directory.
+    """The object store; ``stores.target`` says what URLs there are.
 
     Attributes:
+        region: of S3; ``account``: of Azure.
+        endpoint: another address of ``s3://``, ``gs://`` or ``az://``: private, or an emulator.
+        virtual_hosted: whether S3 takes the bucket as part of the host name.
+        credentials_file: a service account's JSON (``gs://``), an account key or SAS (``az://``).
         filer_probe_url: an inner port that must not answer; empty where the store has none.
         second_access_key_file: another identity that may put; the probe tries to overwrite as it.
     """
 
     url: str
+    region: str = "us-east-1"
+    account: str = ""
+    endpoint: str = ""
+    virtual_hosted: bool = False
     access_key_file: Path | None = None
     secret_key_file: Path | None = None
+    credentials_file: Path | None = None
     second_access_key_file: Path | None = None
     second_secret_key_file: Path | None = None
+    second_credentials_file: Path | None = None
     hot: str
     warm: str = ""
     cold: str = ""
     filer_probe_url: str = ""
-
-    @model_validator(mode="after")
-    def _can_be_probed(self) -> "Store":
-        second = (self.second_access_key_file, self.second_secret_key_file)
-        if self.url.startswith("http") and None in second:
-            raise ValueError("an S3 store needs a second identity to probe it with")
-        return self
 
 
 class Index(_Section):
@@ -113,8 +116,54 @@ class Sink(_Section):
         )  # fmt: skip
 
 
+class Tiers(_Section):
+    """When what moves where.
+
+    Attributes:
+        after_s: how long after its end a day is packed into warm objects.
+        cold_after_s: the same for warm to cold; 0 never.
+        grace_s: how long what was moved away may still be read where it stood.
+        min_hot_age_s: the youngest hot object that may be deleted: longer than any sink may hang
+            before it creates a name that it took for free.
+        object_bytes: the largest warm object; it is put in one request and held in memory.
+        late_bytes: what came after its day was packed waits until it is so much,
+        late_s: or so old.
+        merge_objects: so many small warm objects of one person's day and class become one.
+        storage_class: of cold objects, in the store's own words; empty for its default.
+    """
+
+    after_s: Annotated[int, Field(ge=0)] = 86_400
+    cold_after_s: Annotated[int, Field(ge=0)] = 30 * 86_400
+    grace_s: Annotated[int, Field(ge=0)] = 3_600
+    min_hot_age_s: Annotated[int, Field(ge=0)] = 86_400
+    object_bytes: Annotated[int, Field(ge=4096, le=256 * MIB)] = 64 * MIB
+    late_bytes: Annotated[int, Field(ge=0)] = 256 * 1024
+    late_s: Annotated[int, Field(ge=0)] = 7 * 86_400
+    merge_objects: Annotated[int, Field(ge=2, le=1000)] = 8
+    storage_class: str = ""
+
+
+class Retention(_Section):
+    """After how many days what of a day expires, by class; 0 keeps it."""
+
+    input_days: Annotated[int, Field(ge=0)] = 0
+    frame_days: Annotated[int, Field(ge=0)] = 0
+    mark_days: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _marks_stay(self) -> "Retention":
+        others = (self.input_days, self.frame_days)
+        if self.mark_days and (0 in others or max(others) > self.mark_days):
+            raise ValueError("mark_days is less than the others: marks say why batches are missing")
+        return self
+
+    def days(self, class_: str) -> int:
+        """Return how many days a class is kept; 0 for ever."""
+        return {"input": self.input_days, "frame": self.frame_days}.get(class_, self.mark_days)
+
+
 class Settings(BaseSettings):
-    """Everything a sink is told."""
+    """Everything a sink is told; mover, verifier and eraser are told the same."""
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
 
@@ -123,6 +172,8 @@ class Settings(BaseSettings):
     store: Store
     index: Index
     sink: Sink = Sink()
+    tiers: Tiers = Tiers()
+    retention: Retention = Retention()
     authority: Authority | None = None
 
     @classmethod
@@ -163,15 +214,26 @@ def read_secret(path: Path) -> str:
 
 
 def store_keys(store: Store) -> Keys | None:
-    """Return the sink's identity at the store, or None for a directory."""
-    return _keys(store.access_key_file, store.secret_key_file)
+    """Return this identity at the store, or None for a directory."""
+    return _keys(store.access_key_file, store.secret_key_file, store.credentials_file)
 
 
 def second_keys(store: Store) -> Keys | None:
-    """Return the second identity of the probe, or None for a directory."""
-    second = _keys(store.second_access_key_file, store.second_secret_key_file)
+    """Return the second identity of the probe, or None for a directory.
+
+    Raises:
+        Refused: it is the first one again, or S3 has none.
+    """
+    second = _keys(
+        store.second_access_key_file, store.second_secret_key_file, store.second_credentials_file
+    )
+    if second is None and store.url.startswith(("http", "s3:")):
+        raise Refused(
+            "an S3 store needs a second identity to probe it with: give its key files",
+            reason="settings",
+        )
     first = store_keys(store)
-    if second is not None and first is not None and second.access == first.access:
+    if second is not None and first is not None and _is_same(second, first):
         raise Refused(
             "the probe's second identity is the same as the first: give it another",
             reason="settings",
@@ -179,7 +241,22 @@ def second_keys(store: Store) -> Keys | None:
     return second
 
 
-def _keys(access: Path | None, secret: Path | None) -> Keys | None:
+def _is_same(one: Keys, other: Keys) -> bool:
+    # Where there is no access key, the secret is all there is of an identity.
+    return one.access == other.access and (bool(one.access) or one.secret == other.secret)
+
+
+def site(store: Store) -> Site:
+    """Return what the store's URL leaves open."""
+    return Site(
+        region=store.region, account=store.account, endpoint=store.endpoint,
+        virtual_hosted=store.virtual_hosted,
+    )  # fmt: skip
+
+
+def _keys(access: Path | None, secret: Path | None, credentials: Path | None) -> Keys | None:
+    if credentials is not None:
+        return Keys(access="", secret=read_secret(credentials))
     if access is None or secret is None:
         return None
     return Keys(access=read_secret(access), secret=read_secret(secret))

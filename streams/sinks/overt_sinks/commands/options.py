@@ -1,0 +1,10 @@
+"""Options that many commands take, declared once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Config = Annotated[Path, typer.Option("--config", help="The settings: a TOML file, 0600.")]
+Output = Annotated[str, typer.Option("--output", "-o", help="text or json")]
+Progress = Annotated[bool, typer.Option("--progress", help="Tell it as JSON lines on stderr.")]
