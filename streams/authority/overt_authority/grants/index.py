@@ -95,7 +95,8 @@ class Index:
         wanted = {_NOBODY, *people}
         if len(wanted) <= _FEW:
             with self._read() as db:
-                found = db.execute(merged(sorted(wanted)), {"after": after, "limit": limit})
+                query = merged(sorted(wanted), db.dialect.name)
+                found = db.execute(query, {"after": after, "limit": limit})
                 runs = tuple(_run(row) for row in found)
             return Slice(runs=runs, after=runs[-1].seen if runs else after, more=len(runs) == limit)
         return self._passing(wanted, after, limit)
@@ -143,19 +144,22 @@ class Index:
             raise Transient("the index does not answer", reason="index") from exc
 
 
-def merged(people: Sequence[str]) -> sa.Select[Any]:
-    """Return the page of a few people: a search for each, merged in order as far as is needed."""
+def merged(people: Sequence[str], dialect: str) -> sa.Select[Any]:
+    """Return the page of a few people: a search for each, merged in order as far as is needed.
+
+    SQLite merges arms by itself and would sort those that have an order of their own; PostgreSQL
+    merges those alone, and would sort the others.
+    """
     arms = [
         sa.select(_RUNS).where(
             _RUNS.c.person == person, _RUNS.c.seen > _AFTER, _RUNS.c.superseded_ms == 0
         )
         for person in people
     ]
-    if len(arms) == 1:
-        first = arms[0].order_by(_RUNS.c.seen).limit(_LIMIT).subquery("r")
-    else:
-        every = sa.union_all(*arms)
-        first = every.order_by(every.selected_columns.seen).limit(_LIMIT).subquery("r")
+    if dialect != "sqlite":
+        arms = [arm.order_by(_RUNS.c.seen).limit(_LIMIT) for arm in arms]
+    every = sa.union_all(*arms)
+    first = every.order_by(every.selected_columns.seen).limit(_LIMIT).subquery("r")
     return _placed(first).order_by(first.c.seen)
 
 
