@@ -7,7 +7,7 @@ import obstore.store
 import pytest
 
 from overt_schemas.errors import Permanent, Refused, Transient
-from overt_sinks.stores.probe import probe
+from overt_sinks.stores.probe import Findings, probe
 from overt_sinks.stores.store import AlreadyExists, Listed, Store
 
 
@@ -33,6 +33,8 @@ class LyingBucket:
             return b"theirs"
         if self.lie == "cannot be read":
             raise Refused("no", reason="store_refused")
+        if self.lie == "tears what was not waited for" and name.endswith("/lost"):
+            return self.objects[name][:2]
         return self.objects[name]
 
     def list(self, folder: str) -> Iterable[Listed]:
@@ -47,6 +49,7 @@ class LyingDoors:
     """Doors that are shut except for one."""
 
     open: str = ""
+    bucket: LyingBucket | None = None
 
     def takes_wrong_checksum(self, _name: str) -> bool:
         if self.open == "unprobed":
@@ -58,6 +61,14 @@ class LyingDoors:
 
     def side_door_open(self) -> bool:
         return self.open == "side"
+
+    def lose_answer(self, name: str, body: bytes) -> bool:
+        if self.bucket is not None and self.open != "forgets":
+            self.bucket.objects[name] = body
+        return self.bucket is not None
+
+    def versioning(self) -> str:
+        return "off"
 
 
 def test_a_store_that_keeps_its_word_passes() -> None:
@@ -105,6 +116,32 @@ def test_a_door_that_stands_open_is_refused_for_that(door: str, item: str) -> No
         probe(LyingBucket(), None, LyingDoors(door), "token")
 
     assert refused.value.reason == item
+
+
+def test_an_upload_without_an_answer_stands_and_is_not_created_again() -> None:
+    bucket = LyingBucket()
+
+    findings = probe(bucket, None, LyingDoors(bucket=bucket), "token")
+
+    assert bucket.objects["probe/token/lost"] == b"first"
+    assert findings == Findings(versioning="off", second_identity=False, lost_answer=True)
+
+
+def test_an_upload_without_an_answer_that_never_came_is_created() -> None:
+    bucket = LyingBucket()
+
+    probe(bucket, None, LyingDoors("forgets", bucket), "token")
+
+    assert bucket.objects["probe/token/lost"] == b"again"
+
+
+def test_a_store_that_changes_an_upload_without_an_answer_is_refused() -> None:
+    bucket = LyingBucket("tears what was not waited for")
+
+    with pytest.raises(Refused) as refused:
+        probe(bucket, None, LyingDoors(bucket=bucket), "token")
+
+    assert refused.value.reason == "lost_answer"
 
 
 def test_a_store_that_lets_only_others_overwrite_is_refused() -> None:

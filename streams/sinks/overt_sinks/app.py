@@ -2,14 +2,11 @@
 
 import contextlib
 import os
-import secrets
 import signal
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
 
 from overt_schemas.clock import SystemClock
 from overt_schemas.errors import EXIT_TIMED_OUT, Transient
@@ -20,9 +17,8 @@ from overt_sinks.index import Index
 from overt_sinks.runner import Runner, Source
 from overt_sinks.settings import Settings
 from overt_sinks.state import StateDir
-from overt_sinks.stores import probe
-from overt_sinks.stores.doors import FolderDoors, S3Doors
-from overt_sinks.stores.store import Store, open_store
+from overt_sinks.stores.proving import proven
+from overt_sinks.stores.store import Site, Store
 from overt_sinks.writer import Writer
 
 T = TypeVar("T")
@@ -74,17 +70,12 @@ def run(config: Settings) -> None:
 
 def checked_store(config: Settings) -> Store:
     """Return the hot bucket, once it has passed the start-up probe."""
-    store, keys = config.store, settings.store_keys(config.store)
-    bucket = open_store(store.url, store.hot, keys)
-    second = settings.second_keys(store)
-    doors: FolderDoors | S3Doors
-    if keys is None:
-        doors = FolderDoors(Path(unquote(urlsplit(store.url).path)) / store.hot)
-    else:
-        doors = S3Doors(store.url, store.hot, keys, store.filer_probe_url)
-    other = open_store(store.url, store.hot, second) if second else None
-    probe.probe(bucket, other, doors, secrets.token_hex(8))
-    telemetry.probe_passed(second is not None, bool(store.filer_probe_url))
+    store = config.store
+    bucket, found = proven(
+        store.url, store.hot, settings.store_keys(store), settings.second_keys(store), Site(),
+        store.filer_probe_url,
+    )  # fmt: skip
+    telemetry.probe_passed(found.second_identity, bool(store.filer_probe_url))
     return bucket
 
 

@@ -1,34 +1,48 @@
-"""What the start-up probe knocks on beside the identities. SHELL: bare HTTP, or a folder's mode."""
+"""What the start-up probe knocks on beside the identities. SHELL: bare HTTP, or a folder's mode.
+
+Clients compute checksums rightly, sign always and read every answer; here is what they never do.
+"""
 
 import base64
 import hashlib
+import http.client
 import stat
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
 from overt_schemas.errors import Permanent, Transient
 from overt_sinks.stores.sigv4 import signed_put
-from overt_sinks.stores.store import Keys
+from overt_sinks.stores.target import Keys, Site, bucket_url
 
-_TIMEOUT_S = 5.0
-# Any hash but that of the body; a store that checks answers 400.
-_WRONG = base64.b64encode(bytes(32)).decode()
+PATIENCE_S = 5.0
+ON, OFF, UNKNOWN = "on", "off", "unknown"
 # How a stranger is refused. Anything else, a store that stumbles too, proves nothing.
 _REFUSALS = frozenset({401, 403, 404})
 
 
-class S3Doors:
-    """The doors of an S3 store at ``url``; ``side_door`` is empty where it has none."""
+class HttpDoors(ABC):
+    """The doors of a store behind HTTP; ``side_door`` is empty where it has none."""
 
-    def __init__(
-        self, url: str, bucket: str, keys: Keys, side_door: str, patience_s: float = _TIMEOUT_S
-    ) -> None:
-        self._bucket_url = f"{url.rstrip('/')}/{bucket}"
-        self._keys = keys
+    refusals = _REFUSALS
+    version_header = ""
+
+    def __init__(self, side_door: str = "", patience_s: float = PATIENCE_S) -> None:
         self._side_door = side_door
         self._patience_s = patience_s
+        self._versioning = UNKNOWN
+
+    @abstractmethod
+    def upload(self, name: str, body: bytes, digest_of: bytes) -> tuple[str, Mapping[str, str]]:
+        """Return URL and headers of an upload under a good signature, with that other's digest."""
+
+    @abstractmethod
+    def public(self, name: str) -> tuple[str, ...]:
+        """Return the URLs at which a stranger would read that object and list its bucket."""
 
     def takes_wrong_checksum(self, name: str) -> bool:
         """Upload under a good signature with a checksum that is not the body's.
@@ -37,23 +51,37 @@ class S3Doors:
         signature or the clock, has not looked at the checksum.
         """
         body = b"checksum"
-        right = base64.b64encode(hashlib.sha256(body).digest()).decode()
-        control = self._put(f"{name}-right", body, right)
+        control = self._put(f"{name}-right", body, body)
         if not 200 <= control < 300:
             raise Permanent(f"a right checksum is answered {control}", reason="wrong_checksum")
-        status = self._put(name, body, _WRONG)
+        status = self._put(name, body, b"another")
         if 200 <= status < 300:
             return True
         if status != httpx.codes.BAD_REQUEST:
             raise Permanent(f"a wrong checksum is answered {status}", reason="wrong_checksum")
         return False
 
+    def lose_answer(self, name: str, body: bytes) -> bool:
+        """Upload and hang up before the answer: whether it was created is for others to see."""
+        url, headers = self.upload(name, body, body)
+        parts = urlsplit(url)
+        kind = (
+            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        )
+        line = kind(parts.netloc, timeout=self._patience_s)
+        try:
+            line.request(
+                "PUT", url.removeprefix(f"{parts.scheme}://{parts.netloc}"), body, dict(headers)
+            )
+        except OSError as exc:
+            raise Transient("the store gives no answer", reason="store") from exc
+        finally:
+            line.close()
+        return True
+
     def answers_strangers(self, name: str) -> bool:
         """Read and list with no signature at all."""
-        return any(
-            self._answers(url)
-            for url in (f"{self._bucket_url}/{name}", f"{self._bucket_url}/?list-type=2")
-        )
+        return any(self._answers(url) for url in self.public(name))
 
     def side_door_open(self) -> bool:
         """Ask the inner port; nobody listening there is the best answer, silence is none."""
@@ -66,16 +94,24 @@ class S3Doors:
                 return False
             raise
 
-    def _put(self, name: str, body: bytes, checksum: str) -> int:
-        url = f"{self._bucket_url}/{name}"
-        extra = {"x-amz-checksum-sha256": checksum, "if-none-match": "*"}
-        keys, now = (self._keys.access, self._keys.secret), datetime.now(UTC)
-        headers = signed_put(url, body, extra, keys, now)
+    def versioning(self) -> str:
+        """Return whether the last upload made a version: ``on``, ``off``, or ``unknown``."""
+        return self._versioning
+
+    def _put(self, name: str, body: bytes, digest_of: bytes) -> int:
+        url, headers = self.upload(name, body, digest_of)
         try:
-            status = httpx.put(url, content=body, headers=headers, timeout=self._patience_s)
+            answer = httpx.put(url, content=body, headers=headers, timeout=self._patience_s)
         except httpx.HTTPError as exc:
             raise Transient("the store gives no answer", reason="store") from exc
-        return _proven(status.status_code)
+        status = answer.status_code
+        # Whether a request is good is not what such an answer speaks of.
+        if status >= 500 or status in (408, 429):
+            raise Transient(f"the store answers {status}", reason="store")
+        if 200 <= status < 300 and self.version_header:
+            made = answer.headers.get(self.version_header, "null")
+            self._versioning = OFF if made == "null" else ON
+        return status
 
     def _answers(self, url: str) -> bool:
         try:
@@ -85,16 +121,36 @@ class S3Doors:
         # A redirect is an answer too: a stranger was told where to go.
         if status < 400:
             return True
-        if status in _REFUSALS:
+        if status in self.refusals:
             return False
         raise Transient(f"the store answers {status} to a stranger", reason="store")
 
 
-def _proven(status: int) -> int:
-    """Return a status that says something about the request, and not about the store's health."""
-    if status >= 500 or status in (408, 429):
-        raise Transient(f"the store answers {status}", reason="store")
-    return status
+class S3Doors(HttpDoors):
+    """The doors of an S3 store at ``url``."""
+
+    version_header = "x-amz-version-id"
+
+    def __init__(
+        self, url: str, bucket: str, keys: Keys, side_door: str = "",
+        patience_s: float = PATIENCE_S, site: Site | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(side_door, patience_s)
+        self._site = site or Site()
+        self._bucket_url = bucket_url(url.rstrip("/"), bucket, self._site.virtual_hosted)
+        self._keys = keys
+
+    def upload(self, name: str, body: bytes, digest_of: bytes) -> tuple[str, Mapping[str, str]]:
+        """Sign a PUT that creates, with a SHA-256 checksum."""
+        url = f"{self._bucket_url}/{name}"
+        digest = base64.b64encode(hashlib.sha256(digest_of).digest()).decode()
+        extra = {"x-amz-checksum-sha256": digest, "if-none-match": "*"}
+        keys, now = (self._keys.access, self._keys.secret), datetime.now(UTC)
+        return url, signed_put(url, body, extra, keys, now, self._site.region)
+
+    def public(self, name: str) -> tuple[str, ...]:
+        """Object and bucket by path or by host."""
+        return f"{self._bucket_url}/{name}", f"{self._bucket_url}/?list-type=2"
 
 
 class FolderDoors:
@@ -107,6 +163,10 @@ class FolderDoors:
         """A directory is sent no checksum; objects carry their own hash."""
         return False
 
+    def lose_answer(self, _name: str, _body: bytes) -> bool:
+        """A directory answers with the call's return: no answer is lost."""
+        return False
+
     def answers_strangers(self, _name: str) -> bool:
         """Whether group or others have any right on the folder."""
         return bool(stat.S_IMODE(self._folder.stat().st_mode) & 0o077)
@@ -114,3 +174,7 @@ class FolderDoors:
     def side_door_open(self) -> bool:
         """A directory has none."""
         return False
+
+    def versioning(self) -> str:
+        """A directory keeps no versions."""
+        return OFF

@@ -1,8 +1,13 @@
 """What a store's refusals and silences are called here, whichever client met them. Pure."""
 
+import re
+
 from obstore import exceptions
 
 from overt_schemas.errors import OvertError, Permanent, Refused, Transient
+
+# obstore hands out no number. Only the message is the better for it.
+_STATUS = re.compile(r"non-2xx status code: (\d{3})")
 
 
 class AlreadyExists(Permanent):
@@ -27,7 +32,8 @@ def translated(exc: Exception) -> OvertError:
         case exceptions.InvalidPathError() | exceptions.NotSupportedError() | NotImplementedError():
             return Permanent("the store cannot do that", reason="store_unable")
         case _:
-            return silent()
+            status = _STATUS.search(str(exc))
+            return silent() if status is None else stumbled(int(status[1]))
 
 
 def refused() -> Refused:
@@ -36,5 +42,10 @@ def refused() -> Refused:
 
 
 def silent() -> Transient:
-    """Return the error of a store that did not answer, or stumbled."""
+    """Return the error of a store that did not answer."""
     return Transient("the store gives no answer", reason="store")
+
+
+def stumbled(status: int) -> Transient:
+    """Return the error of a store that answered what says nothing about the object."""
+    return Transient(f"the store answers {status}", reason="store")

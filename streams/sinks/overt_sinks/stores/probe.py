@@ -7,6 +7,7 @@ An item that cannot be tried counts as failed.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from overt_schemas.errors import OvertError, Refused, Transient
@@ -39,6 +40,14 @@ class Doors(Protocol):
         """Whether an upload whose checksum is wrong was accepted."""
         ...
 
+    def lose_answer(self, name: str, body: bytes) -> bool:
+        """Upload without waiting for the answer; False where that cannot happen."""
+        ...
+
+    def versioning(self) -> str:
+        """Whether the uploads above made versions: ``on``, ``off`` or ``unknown``."""
+        ...
+
     def answers_strangers(self, name: str) -> bool:
         """Whether somebody without an identity can read that object or list its bucket."""
         ...
@@ -48,8 +57,23 @@ class Doors(Protocol):
         ...
 
 
-def probe(bucket: Bucket, second: Bucket | None, doors: Doors, token: str) -> None:
-    """Return nothing when the store passes; ``token`` is new for each call.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What the probe saw of a store that passed.
+
+    Attributes:
+        versioning: ``on`` (deleting leaves the bytes until they are purged), ``off``, ``unknown``.
+        second_identity: whether create-only was tried as another identity too.
+        lost_answer: whether an upload without an answer could be tried.
+    """
+
+    versioning: str
+    second_identity: bool
+    lost_answer: bool
+
+
+def probe(bucket: Bucket, second: Bucket | None, doors: Doors, token: str) -> Findings:
+    """Return what a store that passes is like; ``token`` is new for each call.
 
     Raises:
         Refused: it does not, with the item as reason. No sink may run on it.
@@ -76,6 +100,7 @@ def probe(bucket: Bucket, second: Bucket | None, doors: Doors, token: str) -> No
         not _try("wrong_checksum", lambda: doors.takes_wrong_checksum(f"{folder}/wrong")),
         "wrong_checksum", "the store takes an upload whose checksum is wrong",
     )  # fmt: skip
+    lost = _lost_answer(bucket, doors, f"{folder}/lost")
     _must(
         not _try("anonymous", lambda: doors.answers_strangers(name)),
         "anonymous", "the store answers callers without an identity",
@@ -84,6 +109,25 @@ def probe(bucket: Bucket, second: Bucket | None, doors: Doors, token: str) -> No
         not _try("side_door", doors.side_door_open),
         "side_door", "the store's inner port answers callers without an identity",
     )  # fmt: skip
+
+    return Findings(
+        versioning=doors.versioning(), second_identity=second is not None, lost_answer=lost
+    )
+
+
+def _lost_answer(bucket: Bucket, doors: Doors, name: str) -> bool:
+    """Try what the chain does when nobody knows whether a create happened: ask again, look."""
+    first, again = b"first", b"again"
+    if not _try("lost_answer", lambda: doors.lose_answer(name, first)):
+        return False
+    expected = again if _created(bucket, name, again) else first
+    for _ in range(2):
+        _must(
+            _try("read", lambda: bucket.read(name)) == expected
+            and not _created(bucket, name, b"third"),
+            "lost_answer", "the store loses or changes an upload whose answer was not waited for",
+        )  # fmt: skip
+    return True
 
 
 def _created(bucket: Bucket, name: str, data: bytes) -> bool:

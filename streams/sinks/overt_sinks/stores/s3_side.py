@@ -8,7 +8,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from overt_schemas.errors import OvertError, Permanent
-from overt_sinks.stores.failures import refused, silent
+from overt_sinks.stores.failures import refused, silent, stumbled
 from overt_sinks.stores.side import Upload, Version
 
 _TIMEOUT_S = 20
@@ -118,5 +118,5 @@ def _translated(exc: ClientError) -> OvertError | None:
     if code in _REFUSED or status in _REFUSALS:
         return refused()
     if status >= _SERVER or status == _TOO_MANY:
-        return silent()
+        return stumbled(status)
     return Permanent(f"the store answers {status}", reason="store_unable")

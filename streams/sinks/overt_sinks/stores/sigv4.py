@@ -14,7 +14,12 @@ _ALGORITHM = "AWS4-HMAC-SHA256"
 
 
 def signed_put(
-    url: str, body: bytes, extra: Mapping[str, str], keys: tuple[str, str], now: datetime
+    url: str,
+    body: bytes,
+    extra: Mapping[str, str],
+    keys: tuple[str, str],
+    now: datetime,
+    region: str = "us-east-1",
 ) -> dict[str, str]:
     """Return the headers of a signed PUT; ``extra`` names are lower-case, ``now`` is in UTC."""
     access, secret = keys
@@ -39,7 +44,7 @@ def signed_put(
             payload,
         )
     )
-    scope = f"{stamp[:8]}/us-east-1/s3/aws4_request"
+    scope = f"{stamp[:8]}/{region}/s3/aws4_request"
     digest = hashlib.sha256(canonical.encode()).hexdigest()
     to_sign = "\n".join((_ALGORITHM, stamp, scope, digest))
     key = f"AWS4{secret}".encode()

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 import obstore
 from obstore import exceptions, store
 
+from overt_schemas.errors import OvertError, Refused
 from overt_sinks.stores import backends
 from overt_sinks.stores.backends import Backend
+from overt_sinks.stores.environment import unheard
 from overt_sinks.stores.failures import AlreadyExists, Changed, NotFound, translated
 from overt_sinks.stores.side import NO_SIDE, Side, Upload, Version
-from overt_sinks.stores.target import Keys, Kind, Site, target
+from overt_sinks.stores.target import Keys, Kind, Site, Target, target
 
 __all__ = [
     "AlreadyExists",
@@ -54,7 +56,7 @@ class Store:
     """One bucket as one identity."""
 
     def __init__(self, backend: Backend, side: Side = NO_SIDE) -> None:
-        self._backend = backend
+        self.backend = backend
         self._side = side
         self._is_folder = isinstance(backend, store.LocalStore)
 
@@ -72,17 +74,20 @@ class Store:
         kept = {"Storage-Class": storage_class} if storage_class and not self._is_folder else None
         try:
             obstore.put(
-                self._backend, name, data, attributes=kept, mode="create", use_multipart=False
+                self.backend, name, data, attributes=kept, mode="create", use_multipart=False
             )
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as exc:
             raise AlreadyExists("the name is taken", reason="exists") from exc
         except _ERRORS as exc:
-            raise translated(exc) from exc
+            failure = translated(exc)
+            if isinstance(failure, Refused) and self._stands(name):
+                raise AlreadyExists("the name is taken", reason="exists") from exc
+            raise failure from exc
 
     def read(self, name: str) -> bytes:
         """Return a whole object."""
         try:
-            return obstore.get(self._backend, name).bytes().to_bytes()
+            return obstore.get(self.backend, name).bytes().to_bytes()
         except _ERRORS as exc:
             raise translated(exc) from exc
 
@@ -91,7 +96,7 @@ class Store:
         if not starts:
             return []
         try:
-            found = obstore.get_ranges(self._backend, name, starts=starts, lengths=lengths)
+            found = obstore.get_ranges(self.backend, name, starts=starts, lengths=lengths)
         except _ERRORS as exc:
             raise translated(exc) from exc
         return [bytes(piece) for piece in found]
@@ -103,7 +108,7 @@ class Store:
             NotFound: nothing stands there.
         """
         try:
-            found = obstore.head(self._backend, name)
+            found = obstore.head(self.backend, name)
         except _ERRORS as exc:
             raise translated(exc) from exc
         return Head(size=found["size"], etag=self._etag(found["e_tag"], found["version"]))
@@ -122,10 +127,10 @@ class Store:
             if self._is_folder:
                 if self.head(name).etag != etag:
                     raise Changed("another object stands there", reason="changed")
-                obstore.put(self._backend, name, data, mode="overwrite", use_multipart=False)
+                obstore.put(self.backend, name, data, mode="overwrite", use_multipart=False)
                 return
             unchanged: obstore.UpdateVersion = {"e_tag": etag, "version": etag}
-            obstore.put(self._backend, name, data, mode=unchanged, use_multipart=False)
+            obstore.put(self.backend, name, data, mode=unchanged, use_multipart=False)
         except (exceptions.PreconditionError, exceptions.NotFoundError, NotFound) as exc:
             raise Changed("another object stands there", reason="changed") from exc
         except _ERRORS as exc:
@@ -134,7 +139,7 @@ class Store:
     def delete(self, name: str) -> None:
         """Remove an object; one that is gone already is no error. Versions may stay: ``purge``."""
         try:
-            obstore.delete(self._backend, name)
+            obstore.delete(self.backend, name)
         except (exceptions.NotFoundError, FileNotFoundError):
             return
         except _ERRORS as exc:
@@ -143,7 +148,7 @@ class Store:
     def list(self, folder: str) -> Iterator[Listed]:
         """Yield the objects below a folder; in no promised order."""
         try:
-            for page in obstore.list(self._backend, prefix=folder, chunk_size=1000):
+            for page in obstore.list(self.backend, prefix=folder, chunk_size=1000):
                 for item in page:
                     yield Listed(name=item["path"], size=item["size"])
         except _ERRORS as exc:
@@ -172,9 +177,19 @@ class Store:
         """Drop a half-done upload with its bytes; one that is gone already is no error."""
         self._side.abort(upload)
 
+    def _stands(self, name: str) -> bool:
+        # Azure refuses an identity that may create and not write where something stands already.
+        if not isinstance(self.backend, store.AzureStore):
+            return False
+        try:
+            self.head(name)
+        except OvertError:
+            return False
+        return True
+
     def _etag(self, e_tag: str | None, version: str | None) -> str:
         # GCS compares generations, which obstore calls versions.
-        return (version if isinstance(self._backend, store.GCSStore) else e_tag) or ""
+        return (version if isinstance(self.backend, store.GCSStore) else e_tag) or ""
 
 
 def open_store(url: str, bucket: str, keys: Keys | None, site: Site | None = None) -> Store:
@@ -188,20 +203,20 @@ def open_store(url: str, bucket: str, keys: Keys | None, site: Site | None = Non
     if where.folder is not None:
         return Store(backends.folder(where.folder, bucket))
     identity = keys or Keys(access="", secret="")  # target refused a store that needs one
-    backend = backends.remote(where, bucket, identity, place)
+    with unheard():
+        backend = backends.remote(where, bucket, identity, place)
+        return Store(backend, _side(where, bucket, identity, place))
+
+
+def _side(where: Target, bucket: str, keys: Keys, site: Site) -> Side:
     if where.kind is not Kind.S3:
-        return Store(backend)
+        return NO_SIDE
     # boto3 takes long to import, and a directory's sink never needs it.
     from overt_sinks.stores.s3_side import S3Side
 
-    side = S3Side(
-        where.endpoint,
-        bucket,
-        (identity.access, identity.secret),
-        place.region,
-        place.virtual_hosted,
+    return S3Side(
+        where.endpoint, bucket, (keys.access, keys.secret), site.region, site.virtual_hosted
     )
-    return Store(backend, side)
 
 
 def _below(folder: str) -> str:
