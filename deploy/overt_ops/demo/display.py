@@ -27,7 +27,8 @@ class PrivateDisplay:
     _home: Path = field(init=False)
 
     def __enter__(self) -> "PrivateDisplay":
-        self._home = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="overt-x")))
+        self._home = Path(tempfile.mkdtemp(prefix="overt-x"))
+        self._stack.callback(_remove, self._home)
         read, write = os.pipe()
         argv = ["Xvfb", "-displayfd", str(write), "-screen", "0", SIZE, "-nolisten", "tcp"]
         self._start([*argv, "-noreset"], pass_fds=(write,))
@@ -69,9 +70,18 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
         _signal(child, 15)
         until(lambda: child.poll() is not None, 3.0)
-    if child.poll() is None:
-        _signal(child, 9)
+    _signal(child, 9)  # whoever of its session is still there: a bus starts services of its own
     child.wait()
+
+
+def _remove(home: Path) -> None:
+    """Remove the folder; a service that ends a moment later may still write into it."""
+
+    def gone() -> bool:
+        shutil.rmtree(home, ignore_errors=True)
+        return not home.exists()
+
+    until(gone, 5.0)
 
 
 def _signal(child: subprocess.Popen[bytes], number: int) -> None:
