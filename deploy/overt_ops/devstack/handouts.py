@@ -9,6 +9,7 @@ tables, as far as they apply::
                           alone for whoever believes signatures and asks for no key)
     [store]               url, access_key_file, secret_key_file, hot, warm, cold, filer_probe_url
     [index]               url                              (the sink writes, the authority reads)
+    [tiers] [retention]   as declared in topology/tiers.yaml (mover, verifier, eraser)
 """
 
 from collections.abc import Mapping
@@ -22,9 +23,11 @@ from overt_ops.devstack.preflight import LOOPBACK
 from overt_ops.devstack.tuning import Tuning
 from overt_ops.private import Scalar, ensure_password, private_dir, toml, write_private
 from overt_ops.topology.files import default_folder
+from overt_ops.topology.tiers import Tiering
 
 Table = dict[str, Scalar]
 OPERATORS = ("ops", "approver-1", "approver-2")
+KEEPERS = ("mover", "verifier", "eraser")  # work on what is stored; none holds a key
 CLIENTS = ("operator", "redrive")  # as whom `stream-ops` looks at the brokers, and writes back
 
 
@@ -154,6 +157,18 @@ class Handouts:
             "index": self.index(),
         }
         self.write(self.layout.settings("sink"), tables)
+
+    def write_keeper(self, name: str, declared: Tiering) -> Path:
+        """Write the settings of one who works on what is stored: no certificate, and no key."""
+        folder = private_dir(self.layout.principal(name))
+        tables: dict[str, Table] = {
+            "kafka": self.kafka(name),
+            "store": self.store(name),
+            "index": self.index(),
+            "tiers": dict(declared.tiers),
+            "retention": dict(declared.retention),
+        }
+        return self.write(folder / "settings.toml", tables)
 
     def _second_identity(self) -> Table:
         """Return the keys with which the start-up probe tries to overwrite an object."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from overt_ops.devstack import bao, certs, kafka, preflight, products, seaweed, service
 from overt_ops.devstack.cluster import SIZES, Cluster, nodes, port_names
-from overt_ops.devstack.handouts import CLIENTS, OPERATORS, Handouts
+from overt_ops.devstack.handouts import CLIENTS, KEEPERS, OPERATORS, Handouts
 from overt_ops.devstack.layout import Layout
 from overt_ops.devstack.progress import Progress
 from overt_ops.devstack.tuning import Tuning
@@ -82,6 +82,8 @@ def hand_out(handouts: Handouts, declared: Topology) -> None:
     for name in products.KEYLESS:
         handouts.write_keyless(name)
     handouts.write_sink()
+    for name in KEEPERS:
+        handouts.write_keeper(name, declared.tiers)
     handouts.write_connection()
     for user in declared.users:
         ensure_password(handouts.layout.principal(user) / "kafka.password")

@@ -216,7 +216,7 @@ class Running:
         from overt_ops.devstack.prepare import known_subscribers
         from overt_ops.topology import connection, files
         from overt_ops.topology.apply import apply
-        from overt_ops.topology.model import Bucketry
+        from overt_ops.topology.buckets import Bucketry
 
         def set_store_rights(rights: Bucketry) -> None:
             if seaweed.write_rights(self.layout, rights):

@@ -25,7 +25,7 @@ from overt_ops.devstack.preflight import LOOPBACK
 from overt_ops.devstack.programs import bundled
 from overt_ops.devstack.service import SOCKETS, Probe, Service
 from overt_ops.private import private_dir, write_private
-from overt_ops.topology.model import Bucketry
+from overt_ops.topology.buckets import Bucketry
 
 ROOT = "store-root"  # makes buckets; its keys are in no service's settings
 PORTS = (

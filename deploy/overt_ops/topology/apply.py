@@ -6,6 +6,7 @@ from typing import TypeVar
 from overt_ops.private import ensure_password
 from overt_ops.topology import store
 from overt_ops.topology.brokers import Brokers
+from overt_ops.topology.buckets import Bucketry
 from overt_ops.topology.changes import (
     AddPartitions,
     Allow,
@@ -23,7 +24,7 @@ from overt_ops.topology.changes import (
 from overt_ops.topology.connection import Connection
 from overt_ops.topology.keyserver import Keys
 from overt_ops.topology.live import read
-from overt_ops.topology.model import Bucketry, Topology
+from overt_ops.topology.model import Topology
 from overt_ops.topology.plan import Plan, plan
 
 StoreRights = Callable[[Bucketry], None]

@@ -1,4 +1,4 @@
-"""The declared world: topics, principals, access, groups, buckets, key policies. Pure.
+"""The declared world: topics, principals, access, groups, buckets, key policies, tiers. Pure.
 
 The YAML files in ``deploy/topology`` are data, reviewed like code. ``parse`` turns them into frozen
 values and refuses what could only be a mistake or an attempt: a wildcard or prefix, a right on an
@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
+from overt_ops.topology.buckets import Bucketry, parse_buckets
+from overt_ops.topology.strict import known_keys, require
+from overt_ops.topology.tiers import Tiering, parse_tiers
 from overt_schemas.errors import Permanent
 
-FILES = ("topics", "principals", "access", "groups", "buckets", "keys")
+FILES = ("topics", "principals", "access", "groups", "buckets", "keys", "tiers")
 AUDIENCE = "openbao"  # what a token for the key server is made out to
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 # What certificates are turned into, at other doors of the brokers: a password for one of these
@@ -25,7 +28,6 @@ _CLUSTER, _ON_CLUSTER = "kafka-cluster", frozenset({"create", "alter", "describe
 _UNIT_MS = {"h": 3_600_000, "d": 86_400_000}
 # What a topic may set beside the defaults, and Kafka's name for it.
 _OWN = {"largest": "max.message.bytes", "compression": "compression.type"}
-_OBJECT_ACTIONS = {"get": "s3:GetObject", "put": "s3:PutObject", "delete": "s3:DeleteObject"}
 _CAPABILITIES = frozenset({"create", "read", "update", "delete", "list", "deny"})
 
 
@@ -73,34 +75,6 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bucketry:
-    """Buckets, and for each identity the actions it has in each bucket or in a folder of one."""
-
-    buckets: tuple[str, ...]
-    rights: Mapping[str, Mapping[str, tuple[str, ...]]]
-
-    @property
-    def identities(self) -> tuple[str, ...]:
-        """Everybody with a key of the store."""
-        return tuple(self.rights)
-
-    def statements(self, identity: str) -> list[dict[str, object]]:
-        """Return an identity's rights as statements of an IAM policy."""
-        found: list[dict[str, object]] = []
-        for bucket, actions in self.rights[identity].items():
-            objects = [_OBJECT_ACTIONS[action] for action in actions if action != "list"]
-            if objects:
-                found.append(_allow(objects, f"arn:aws:s3:::{bucket}/*"))
-            if "list" in actions:
-                found.append(_allow(["s3:ListBucket"], f"arn:aws:s3:::{bucket}"))
-        return found
-
-
-def _allow(actions: list[str], resource: str) -> dict[str, object]:
-    return {"Effect": "Allow", "Action": actions, "Resource": [resource]}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Keyring:
     """For each role of the key server the paths and capabilities of its policy."""
 
@@ -136,6 +110,7 @@ class Topology:
     groups: Mapping[str, tuple[str, ...]]
     buckets: Bucketry
     keys: Keyring
+    tiers: Tiering
     subscribers: tuple[str, ...] = ()
 
     @property
@@ -160,13 +135,13 @@ class Topology:
 
 
 def parse(documents: Mapping[str, Any]) -> Topology:
-    """Return the topology that the six documents (by file name, see ``FILES``) declare.
+    """Return the topology that the seven documents (by file name, see ``FILES``) declare.
 
     Raises:
         Permanent: something in them is unknown, missing or too wide; the message names it.
     """
     missing = [name for name in FILES if name not in documents]
-    _require(not missing, f"missing files: {', '.join(missing)}")
+    require(not missing, f"missing files: {', '.join(missing)}")
     try:
         return _parse(documents)
     except (TypeError, KeyError, AttributeError, ValueError) as exc:
@@ -181,46 +156,37 @@ def parse(documents: Mapping[str, Any]) -> Topology:
 def _parse(documents: Mapping[str, Any]) -> Topology:
     topics = _topics(documents["topics"])
     principals = documents["principals"]
-    _keys("principals", principals, {"services", "classes"})
+    known_keys("principals", principals, {"services", "classes"})
     services, classes = tuple(principals["services"]), tuple(principals["classes"])
     for name in (*topics, *services, *classes, *documents["groups"]):
-        _require(_NAME.fullmatch(name) is not None, f"{name!r} is not a literal name")
+        require(_NAME.fullmatch(name) is not None, f"{name!r} is not a literal name")
     for name in services:
         taken = _FROM_CERTIFICATES.fullmatch(name) is not None
-        _require(not taken, f"{name!r} is a certificate's name, and no user's")
+        require(not taken, f"{name!r} is a certificate's name, and no user's")
     for name in classes:
-        _require(name.startswith("endpoint."), f"{name!r} is not a class of endpoints")
+        require(name.startswith("endpoint."), f"{name!r} is not a class of endpoints")
     groups = {group: tuple(names) for group, names in documents["groups"].items()}
     for group, names in groups.items():
         unknown = set(names) - set(topics)
-        _require(not unknown, f"group {group} reads unknown topics {sorted(unknown)}")
+        require(not unknown, f"group {group} reads unknown topics {sorted(unknown)}")
     return Topology(
         topics=topics,
         services=services,
         classes=classes,
         access=_access(documents["access"], set(topics), {*services, *classes}, set(groups)),
         groups=groups,
-        buckets=_buckets(documents["buckets"]),
+        buckets=parse_buckets(documents["buckets"]),
         keys=_keyring(documents["keys"]),
+        tiers=parse_tiers(documents["tiers"]),
     )
 
 
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise Permanent(f"topology: {message}: mend deploy/topology", reason="topology")
-
-
-def _keys(where: str, table: Mapping[str, Any], allowed: set[str]) -> None:
-    unknown = set(table) - allowed
-    _require(not unknown, f"unknown keys {sorted(unknown)} in {where}")
-
-
 def _topics(document: Mapping[str, Any]) -> dict[str, Topic]:
-    _keys("topics", document, {"defaults", "topics"})
+    known_keys("topics", document, {"defaults", "topics"})
     defaults = document["defaults"]
     topics = {}
     for name, entry in document["topics"].items():
-        _keys(name, entry, {"partitions", "keep", *_OWN})
+        known_keys(name, entry, {"partitions", "keep", *_OWN})
         config = {key: str(value) for key, value in defaults["config"].items()}
         config |= {_OWN[key]: str(value) for key, value in entry.items() if key in _OWN}
         topics[name] = Topic(
@@ -236,7 +202,7 @@ def _retention(name: str, keep: str) -> dict[str, str]:
     if keep == "compact":
         return {"cleanup.policy": "compact"}
     match = _KEEP.fullmatch(keep)
-    _require(match is not None, f"{name} keeps {keep!r}, not hours, days or compact")
+    require(match is not None, f"{name} keeps {keep!r}, not hours, days or compact")
     assert match is not None  # noqa: S101 (for the type checker)
     retention = int(match[1]) * _UNIT_MS[match[2]]
     return {"cleanup.policy": "delete", "retention.ms": str(retention)}
@@ -247,7 +213,7 @@ def _access(
 ) -> frozenset[Binding]:
     found = set()
     for entry in entries:
-        _keys("access", entry, {"principals", "read", "write", "groups", "cluster", *_LOOKING})
+        known_keys("access", entry, {"principals", "read", "write", "groups", "cluster", *_LOOKING})
         wanted = [
             (Resource.TOPIC, Operation.READ, entry.get("read", ()), topics),
             (Resource.TOPIC, Operation.WRITE, entry.get("write", ()), topics),
@@ -256,13 +222,13 @@ def _access(
             (Resource.GROUP, Operation.DESCRIBE, entry.get("describe_groups", ()), groups),
         ]
         for principal in entry["principals"]:
-            _require(principal in principals, f"access of unknown principal {principal!r}")
+            require(principal in principals, f"access of unknown principal {principal!r}")
             for resource, operation, names, known in wanted:
                 for name in names:
-                    _require(name in known, f"access to unknown {resource.value} {name!r}")
+                    require(name in known, f"access to unknown {resource.value} {name!r}")
                     found.add(_binding(principal, resource, name, operation))
             for word in entry.get("cluster", ()):
-                _require(word in _ON_CLUSTER, f"nobody may {word!r} the cluster")
+                require(word in _ON_CLUSTER, f"nobody may {word!r} the cluster")
                 found.add(_binding(principal, Resource.CLUSTER, _CLUSTER, Operation(word)))
     return frozenset(found)
 
@@ -271,29 +237,12 @@ def _binding(who: str, resource: Resource, name: str, operation: Operation) -> B
     return Binding(principal=who, resource=resource.value, name=name, operation=operation.value)
 
 
-def _buckets(document: Mapping[str, Any]) -> Bucketry:
-    _keys("buckets", document, {"buckets", "rights"})
-    buckets = tuple(document["buckets"])
-    rights: dict[str, dict[str, tuple[str, ...]]] = {}
-    for identity, table in document["rights"].items():
-        for place, actions in table.items():
-            bucket, slash, folder = place.partition("/")
-            _keys(f"rights of {identity}", {bucket: actions}, set(buckets))
-            allowed = {*_OBJECT_ACTIONS} if slash else {*_OBJECT_ACTIONS, "list"}
-            literal = not slash or _NAME.fullmatch(folder) is not None
-            _require(literal, f"{place!r} is not a bucket, nor one folder in it")
-            unknown = set(actions) - allowed
-            _require(not unknown, f"unknown actions {sorted(unknown)} of {identity} in {place}")
-        rights[identity] = {bucket: tuple(actions) for bucket, actions in table.items()}
-    return Bucketry(buckets=buckets, rights=rights)
-
-
 def _keyring(document: Mapping[str, Mapping[str, Iterable[str]]]) -> Keyring:
     policies = {}
     for role, paths in document.items():
         for path, capabilities in paths.items():
             unknown = set(capabilities) - _CAPABILITIES
-            _require(not unknown, f"unknown capabilities {sorted(unknown)} of {role}")
-            _require(path.startswith("transit/"), f"{role} reaches {path!r}, outside transit/")
+            require(not unknown, f"unknown capabilities {sorted(unknown)} of {role}")
+            require(path.startswith("transit/"), f"{role} reaches {path!r}, outside transit/")
         policies[role] = {path: tuple(capabilities) for path, capabilities in paths.items()}
     return Keyring(policies=policies)
