@@ -16,7 +16,7 @@ bytes are a function of range and records: two workers that cut alike build the 
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -24,14 +24,13 @@ from overt_schemas import codec
 from overt_schemas.catalogue import schema
 from overt_schemas.errors import Malformed
 from overt_schemas.records import Header, StoredPart
-from overt_sinks import avro
+from overt_sinks import avro, own_hash
 from overt_sinks.naming import Partition
 from overt_sinks.placing import Place, place
 from overt_sinks.runs import Datum, Run, runs_of
 from overt_sinks.taken import Taken
 
 BLOCK_RECORDS = 64
-_NO_HASH = b"0" * 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +62,7 @@ def build(
     for at in range(0, len(placed), BLOCK_RECORDS):
         body.add_block(partition, placed[at : at + BLOCK_RECORDS])
     metadata = {
-        "avro.schema": _schema_json(),
+        "avro.schema": schema_json(),
         "avro.codec": b"null",
         "overt.topic": partition.topic.encode(),
         "overt.topic_id": partition.topic_id.encode(),
@@ -72,15 +71,9 @@ def build(
         "overt.last_offset": b"%d" % last,
         "overt.records": b"%d" % len(placed),
         "overt.set_aside": ",".join(map(str, aside)).encode(),
-        "overt.sha256": _NO_HASH,
     }
-    head = avro.header(metadata, body.sync)
-    digest = hashlib.sha256(head)
-    for piece in body.pieces:
-        digest.update(piece)
-    at = _hash_at(len(head))
-    head = head[:at] + digest.hexdigest().encode() + head[at + len(_NO_HASH) :]
-    data = b"".join((head, *body.pieces))
+    head = own_hash.header(metadata, body.sync, body.pieces)
+    data = own_hash.joined(head, body.pieces)
     runs = runs_of(datum.moved(len(head)) for datum in body.datums)
     return _object(_Range(partition, first, last, aside), data, len(placed), runs), data
 
@@ -93,7 +86,7 @@ def read(data: bytes) -> tuple[Object, list[StoredPart]]:
     """
     cursor = avro.Cursor(data)
     metadata, sync = cursor.header()
-    _check_hash(data, cursor.at)
+    own_hash.check(data, cursor.at)
     parts: list[StoredPart] = []
     datums: list[Datum] = []
     block = 0
@@ -137,11 +130,20 @@ def read_run(data: bytes) -> list[StoredPart]:
     Raises:
         Malformed: the bytes are not whole records.
     """
+    return [part for _, _, part in cut(data)]
+
+
+def cut(data: bytes) -> Iterator[tuple[int, int, StoredPart]]:
+    """Yield the records of one run's bytes, and where each begins and ends in them.
+
+    Raises:
+        Malformed: the bytes are not whole records.
+    """
     cursor = avro.Cursor(data)
-    parts = []
     while cursor.at < len(data):
-        parts.append(_next_part(cursor))
-    return parts
+        start = cursor.at
+        part = _next_part(cursor)
+        yield start, cursor.at, part
 
 
 def frame(part: StoredPart) -> bytes:
@@ -257,26 +259,11 @@ def _decimal(text: str) -> int:
     return int(text)
 
 
-def _hash_at(header_size: int) -> int:
-    """Return where the hash's digits stand: before the end of the map and the sync marker."""
-    return header_size - avro.SYNC_BYTES - 1 - len(_NO_HASH)
-
-
-def _check_hash(data: bytes, header_size: int) -> None:
-    at = _hash_at(header_size)
-    end = at + len(_NO_HASH)
-    view = memoryview(data)
-    digest = hashlib.sha256(view[: max(at, 0)])
-    digest.update(_NO_HASH)
-    digest.update(view[end:])
-    if digest.hexdigest().encode() != data[max(at, 0) : end]:
-        raise Malformed("object does not match its own hash", reason="object_hash")
-
-
 def _sync(name: str, last: int) -> bytes:
     return hashlib.sha256(f"overt sync v1 {name} {last}".encode()).digest()[: avro.SYNC_BYTES]
 
 
 @cache
-def _schema_json() -> bytes:
+def schema_json() -> bytes:
+    """Return the schema that stands in every object."""
     return json.dumps(schema("StoredPart").json, separators=(",", ":")).encode()
