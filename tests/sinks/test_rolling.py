@@ -1,10 +1,13 @@
 """When objects are cut: by age, by size, by the budget; and what a revoke drops."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from overt_sinks import rolling
+from overt_sinks.placing import Place
 from overt_sinks.rolling import Assigned, Commit, Desk, Limits, Polled, Revoked, Stored, Tick, Write
 from overt_sinks.taken import Taken
 from tests.sinks.made import aside
@@ -191,3 +194,104 @@ def test_a_record_that_is_set_aside_counts_like_any_other() -> None:
     _, outputs = rolling.step(desk, Tick(), 1000)
 
     assert [(w.first, w.last) for w in outputs if isinstance(w, Write)] == [(0, 1)]
+
+
+PART_1, PART_2, MARK_1, MARK_2, ASIDE = "part 1", "part 2", "mark 1", "mark 2", "aside"
+KINDS = (PART_1, PART_2, MARK_1, MARK_2, ASIDE)
+
+
+def _schemas(*kinds: str, first: int = 0) -> list[Taken]:
+    """Records of these classes and schemas, or set aside; the desk looks at nothing else."""
+    return [
+        aside(at) if kind == ASIDE else _by_schema(at, kind) for at, kind in enumerate(kinds, first)
+    ]
+
+
+def _by_schema(at: int, kind: str) -> Taken:
+    name, _, number = kind.partition(" ")
+    where = Place(
+        kind=name, person="", device="", boot="", activity=0, stream=0, segment=0, batch=0, day=""
+    )
+    value = b"\0" + int(number).to_bytes(4) + b"sealed"
+    return Taken(offset=at, append_ms=0, key=b"", headers=(), value=value, place=where)
+
+
+def _objects(records: list[Taken], polls: list[int], limits: Limits) -> list[list[Taken]]:
+    """What is written of a partition whose records come in polls of these sizes, all in time."""
+    desk, now, found, left = _desk(0, limits=limits), 0, list[list[Taken]](), list(records)
+
+    def take(event: rolling.Input) -> None:
+        nonlocal desk
+        pending: list[rolling.Input] = [event]
+        while pending:
+            desk, outputs = rolling.step(desk, pending.pop(0), now)
+            for write in outputs:
+                if isinstance(write, Write):
+                    assert write.first == sum(len(done) for done in found)
+                    found.append(list(write.records))
+                    pending.append(Stored(partition=0, last=write.last))
+
+    for size in polls:
+        new, left = left[:size], left[size:]
+        take(Polled(records={0: new}))
+    take(Polled(records={0: left}))
+    take(rolling.Stop())
+    assert desk.is_clear
+    return found
+
+
+@pytest.mark.parametrize(
+    ("kinds", "lengths"),
+    [
+        ([PART_1, PART_1, PART_2, PART_2], [2, 2]),
+        ([PART_1, MARK_1, PART_1, MARK_1], [4]),
+        ([PART_1, MARK_1, MARK_2, PART_1], [2, 2]),
+        ([PART_1, ASIDE, ASIDE, PART_2], [3, 1]),
+        ([ASIDE, ASIDE], [2]),
+        ([PART_1, PART_2, PART_1, PART_2], [1, 1, 1, 1]),
+    ],
+    ids=["another", "parts and marks", "another mark", "set aside", "only set aside", "to and fro"],
+)
+def test_a_new_schema_starts_a_new_object(kinds: list[str], lengths: list[int]) -> None:
+    roomy = Limits(object_records=100, object_bytes=10**6, budget_bytes=10**7)
+
+    found = _objects(_schemas(*kinds), [len(kinds)], roomy)
+
+    assert [len(records) for records in found] == lengths
+
+
+@given(
+    st.lists(st.sampled_from(KINDS), max_size=40), st.lists(st.integers(0, 9), max_size=12),
+    st.integers(1, 9),
+)  # fmt: skip
+def test_whatever_schemas_come_an_object_has_one_of_each_class_and_no_offset_is_missing(
+    kinds: list[str], polls: list[int], most: int
+) -> None:
+    records = _schemas(*kinds)
+    limits = Limits(object_records=most, object_bytes=10**6, budget_bytes=10**7)
+
+    found = _objects(records, polls, limits)
+
+    assert [record for object_ in found for record in object_] == records
+    for object_ in found:
+        by_class = {record.schema for record in object_ if record.schema is not None}
+        assert len({is_part for is_part, _ in by_class}) == len(by_class)
+
+
+@given(st.lists(st.sampled_from(KINDS), max_size=40))
+def test_where_schemas_end_an_object_does_not_depend_on_when_records_came(
+    kinds: list[str],
+) -> None:
+    # Nothing is cut before Stop by age or size: only the schemas decide.
+    roomy = Limits(object_records=1000, object_bytes=10**6, budget_bytes=10**7)
+
+    at_once = _objects(_schemas(*kinds), [len(kinds)], roomy)
+    one_by_one = _objects(_schemas(*kinds), [1] * len(kinds), roomy)
+
+    assert at_once == one_by_one
+    for ended, begun in itertools.pairwise(at_once):
+        # None ended early: the next record would have been its second schema of a class.
+        first = begun[0].schema
+        assert first is not None
+        assert any(r.schema is not None and r.schema[0] == first[0] for r in ended)
+        assert first not in {record.schema for record in ended}

@@ -37,7 +37,7 @@ class Slow(Store):
     def __post_init__(self) -> None:
         super().__init__(obstore.store.MemoryStore())
 
-    def create(self, name: str, data: bytes) -> None:
+    def create(self, name: str, data: bytes, storage_class: str = "") -> None:
         failure = self.failures.pop(0) if self.failures else ""
         if failure == "before":
             raise Transient("503", reason="store")
@@ -45,7 +45,7 @@ class Slow(Store):
             raise NotFound("no object of that name", reason="not_found")
         if failure == "taken":
             raise AlreadyExists("the name is taken", reason="exists")
-        super().create(name, data)
+        super().create(name, data, storage_class)
         if failure == "after":
             raise Transient("time-out", reason="store")
 

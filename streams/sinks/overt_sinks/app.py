@@ -18,7 +18,7 @@ from overt_sinks.runner import Runner, Source
 from overt_sinks.settings import Settings
 from overt_sinks.state import StateDir
 from overt_sinks.stores.proving import proven
-from overt_sinks.stores.store import Site, Store
+from overt_sinks.stores.store import Store
 from overt_sinks.writer import Writer
 
 T = TypeVar("T")
@@ -72,8 +72,8 @@ def checked_store(config: Settings) -> Store:
     """Return the hot bucket, once it has passed the start-up probe."""
     store = config.store
     bucket, found = proven(
-        store.url, store.hot, settings.store_keys(store), settings.second_keys(store), Site(),
-        store.filer_probe_url,
+        store.url, store.hot, settings.store_keys(store), settings.second_keys(store),
+        settings.site(store), store.filer_probe_url,
     )  # fmt: skip
     telemetry.probe_passed(found.second_identity, bool(store.filer_probe_url))
     return bucket

@@ -5,6 +5,10 @@ waited ``age``, or when its bytes or records fill an object; when all together f
 largest is cut and every partition is paused, so a slow store shows as lag and not as memory. A
 partition has at most one object on its way; its records stay on the desk until that is done, since
 another worker's object may turn out to cover fewer or more of them.
+
+A new schema starts a new object: where parts, or marks, come by another schema than the object's
+others, it ends before them. That depends on the records alone, so every worker ends it there or
+earlier, and the name of the next still follows from the chain.
 """
 
 from collections.abc import Mapping, Sequence
@@ -240,10 +244,15 @@ def _is_due(lane: Lane, limits: Limits, now: int) -> bool:
 
 def _first_object(records: tuple[Taken, ...], limits: Limits) -> tuple[Taken, ...]:
     size = count = 0
+    schemas = dict[bool, int]()
     for record in records[: limits.object_records]:
         size += record.size
         if count and size > limits.object_bytes:
             break
+        if record.schema is not None:
+            is_part, schema = record.schema
+            if schemas.setdefault(is_part, schema) != schema:
+                break
         count += 1
     return records[:count]
 

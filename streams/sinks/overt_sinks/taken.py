@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from overt_sinks.placing import Place
+from overt_schemas.codec import FRAME_BYTES
+from overt_sinks.placing import PART, Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +30,13 @@ class Taken:
     def size(self) -> int:
         """What the record costs in memory, roughly: a bare object is not free either."""
         return len(self.value) + len(self.key) + sum(len(v) for _, v in self.headers) + 512
+
+    @property
+    def schema(self) -> tuple[bool, int] | None:
+        """Whether it is a part (or a mark) and by which schema; None for what is set aside.
+
+        An object has one schema of each: its readers decode its values by one of two schemas.
+        """
+        if self.place is None:
+            return None
+        return self.place.kind == PART, int.from_bytes(self.value[1:FRAME_BYTES])

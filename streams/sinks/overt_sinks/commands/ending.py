@@ -34,8 +34,8 @@ _CODES = {
     # The store or an object is not what it must be.
     EXIT_FINDING: (
         "create_only", "create_only_second", "list_after_put", "wrong_checksum", "anonymous",
-        "side_door", "object_hash", "object_name", "container", "index_differs", "copy_differs",
-        "source_differs",
+        "side_door", "lost_answer", "object_hash", "object_name", "container", "index_differs",
+        "copy_differs", "source_differs",
     ),
 }  # fmt: skip
 _CODE_OF = {reason: code for code, reasons in _CODES.items() for reason in reasons}
