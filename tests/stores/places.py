@@ -33,6 +33,8 @@ class Place:
     Attributes:
         keys: the identity that may do everything; None for memory and a folder.
         second: another one, which may put below ``probe/``.
+        eraser: the eraser's, where the store has identities with rights.
+        sink: the sink's, likewise.
         storage_class: a word that this kind of store has for a cheaper class.
         disk: where the server keeps its bytes, if they are to be found there.
         opened: how a bucket is opened, if not by the URL.
@@ -44,6 +46,8 @@ class Place:
     site: Site = field(default_factory=Site)
     keys: Keys | None = None
     second: Keys | None = None
+    eraser: Keys | None = None
+    sink: Keys | None = None
     disk: Path | None = None
     opened: Callable[[str], Store] | None = None
 
@@ -70,21 +74,23 @@ def place(kind: str, folder: Path) -> Iterator[Place]:
             yield Place(kind=kind, url=f"file://{folder}", storage_class="ANY")
         case "seaweed":
             with running(folder) as weed:
-                access, secret = weed.keys("store-root")
-                keys = Keys(access=access, secret=secret)
-                second = Keys(
-                    **dict(zip(("access", "secret"), weed.keys("sink-probe"), strict=True))
+                keys, second, eraser, sink = (
+                    Keys(access=access, secret=secret)
+                    for access, secret in map(
+                        weed.keys, ("store-root", "sink-probe", "eraser", "sink")
+                    )
                 )
                 made = Place(
-                    kind=kind, url=weed.url, storage_class="STANDARD_IA", keys=keys, second=second
-                )
+                    kind=kind, url=weed.url, storage_class="STANDARD_IA", keys=keys, second=second,
+                    eraser=eraser, sink=sink,
+                )  # fmt: skip
                 _keep_versions(made.s3())
                 yield made
         case "versitygw":
             with versitygw.versitygw(folder / "gw") as url:
                 made = Place(
                     kind=kind, url=url, storage_class="STANDARD_IA", keys=versitygw.ROOT,
-                    second=PROBER, disk=folder / "gw",
+                    second=PROBER, eraser=versitygw.ROOT, sink=PROBER, disk=folder / "gw",
                 )  # fmt: skip
                 for name in BUCKETS:
                     made.s3().create_bucket(Bucket=name)

@@ -2,7 +2,7 @@
 
 import typer
 
-from overt_sinks.commands import run, verify
+from overt_sinks.commands import run, sweep, verify
 
 # Tracebacks of the command line's library would show local variables: sealed content among them.
 app = typer.Typer(
@@ -11,6 +11,7 @@ app = typer.Typer(
 # One line an area, in the order of the help.
 run.register(app)
 verify.register(app)
+sweep.register(app)
 
 
 def main() -> None:
