@@ -39,7 +39,8 @@ class Account:
     """What was met so far. Fed by one thread: links first, then gone, then what stands.
 
     Attributes:
-        excused: offsets of objects of which something else is said already.
+        excused: offsets nobody can tell of, because their object changed meanwhile.
+        told: offsets of objects that are missing or unreadable, which is one finding, not many.
     """
 
     findings: Findings = field(default_factory=Findings)
@@ -48,6 +49,7 @@ class Account:
     aside: dict[Source, Offsets] = field(default_factory=lambda: defaultdict(Offsets))
     gone: dict[Source, Offsets] = field(default_factory=lambda: defaultdict(Offsets))
     excused: dict[Source, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    told: dict[Source, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     links: int = 0
     set_aside: int = 0
     gone_count: int = 0
@@ -94,10 +96,6 @@ class Account:
         own = self.gone.get(source)
         return ranges(offsets[own.holds(offsets)]) if own is not None else []
 
-    def excuse(self, source: Source, first: int, last: int) -> None:
-        """Let it be that the offsets of a range are not met."""
-        self.excused[source].append((first, last))
-
     def end(self, source: Source) -> int:
         """Return the offset behind the partition's chain."""
         own = self.covered.get(source)
@@ -113,7 +111,7 @@ class Account:
 
     def close(self) -> None:
         """Find what stands nowhere, and what stands and no link covers."""
-        for source, first, last in self.unaccounted():
+        for source, first, last in self.unaccounted(self.told):
             self._found(Kind.UNACCOUNTED, source, first, last)
         for source, met in self.met.items():
             at = 0
@@ -130,13 +128,16 @@ class Account:
         if covers != told:
             self.findings.add(Finding(kind=Kind.SUMS, first=covers, last=told))
 
-    def unaccounted(self) -> Iterator[tuple[Source, int, int]]:
-        """Yield the stretches that links cover and that are nowhere."""
+    def unaccounted(
+        self, besides: Mapping[Source, list[tuple[int, int]]] | None = None
+    ) -> Iterator[tuple[Source, int, int]]:
+        """Yield the stretches that links cover and that are nowhere, nor in ``besides``."""
         for source, covered in self.covered.items():
-            excused = sorted(self.excused.get(source, ()))
+            more = (besides or {}).get(source, [])
+            left_out = sorted([*self.excused.get(source, ()), *more])
             for first, last in covered.ranges:
                 for begin, end in self.met[source].stretches(first, last, met=False):
-                    for low, high in _without(begin, end, excused):
+                    for low, high in _without(begin, end, left_out):
                         yield source, low, high
 
     def _meet(self, source: Source, offsets: Numbers) -> None:

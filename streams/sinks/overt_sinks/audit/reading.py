@@ -17,7 +17,7 @@ from overt_schemas.errors import Malformed, Permanent, Transient
 from overt_sinks.audit import contents, rows
 from overt_sinks.audit.account import Account
 from overt_sinks.audit.compare import Subject, compare, pairs, whole
-from overt_sinks.audit.contents import Contents
+from overt_sinks.audit.contents import Contents, Source
 from overt_sinks.audit.findings import Kind
 from overt_sinks.audit.report import Tally
 from overt_sinks.audit.tiers import Tiers
@@ -95,7 +95,7 @@ class Reading:
         else:
             kind = Kind.MISSING if is_missing else Kind.UNREADABLE
             self.account.findings.add(whole(kind, subject))
-            self._pass_over(subject)
+            _pass_over(subject, self.account.told)
 
     def _has_changed(self, subject: Subject) -> bool:
         name = subject.row.object
@@ -106,14 +106,14 @@ class Reading:
     def _excuse(self, subject: Subject) -> None:
         if any(run.superseded_ms == 0 for run in subject.runs):
             self.tally.changed += 1
-            self._pass_over(subject)
+            _pass_over(subject, self.account.excused)
 
-    def _pass_over(self, subject: Subject) -> None:
-        """Say once that an object is wrong, and not again of each offset of it."""
-        if subject.link is not None:
-            link = subject.link
-            source = (link.topic_id, link.kafka_part)
-            self.account.excuse(source, link.first_offset, link.last_offset)
+
+def _pass_over(subject: Subject, ranges: dict[Source, list[tuple[int, int]]]) -> None:
+    """Note what a hot object covers, so that not each offset of it is a finding."""
+    if subject.link is not None:
+        link = subject.link
+        ranges[(link.topic_id, link.kafka_part)].append((link.first_offset, link.last_offset))
 
 
 def subjects(db: sa.Connection) -> Iterator[Subject]:

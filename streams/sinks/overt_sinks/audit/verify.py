@@ -16,6 +16,7 @@ from overt_sinks.audit import rows
 from overt_sinks.audit.account import Account
 from overt_sinks.audit.compare import whole
 from overt_sinks.audit.findings import Finding, Kind
+from overt_sinks.audit.gaps import Summary, gaps
 from overt_sinks.audit.reading import Progress, Reading, subjects
 from overt_sinks.audit.report import Report
 from overt_sinks.audit.tiers import PROBES, Names, Standing, Tiers, odd, open_tiers
@@ -34,15 +35,18 @@ def verify(
     quick: bool = False,
     workers: int = WORKERS,
     progress: Progress = lambda _done, _total: None,
-) -> Report:
-    """Return the account of everything that stands in any tier."""
+) -> tuple[Report, Summary]:
+    """Return the account of everything in any tier, and what of the log is in no object."""
     index = Index(config.index.url)
     index.create()
     report = Report(quick=quick)
     committed = committed_offsets(config, report.unproven)
     check(index, open_tiers(config), committed, report, workers=workers, progress=progress)
+    with index.transaction(snapshot=True) as db:
+        gone = gone_rows.all_gone(db)
+        found = Summary.of(gaps(report.account, gone, committed, quick=quick))
     index.close()
-    return report
+    return report, found
 
 
 def committed_offsets(config: Settings, unproven: list[str]) -> Mapping[Partition, int]:
