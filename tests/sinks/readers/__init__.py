@@ -1,0 +1,1 @@
+"""Objects read by readers that are not ours, in four languages' libraries."""
