@@ -20,6 +20,7 @@ from overt_schemas.ids import Stream
 
 CLONE = "clone"
 RAW_EXPIRED = "raw_expired"
+ERASED = "erased"
 UNEXPLAINED = "unexplained"
 
 
@@ -111,13 +112,14 @@ class BatchSet:
         end: how many batches the boot had spooled, once a boot end says so.
     """
 
-    __slots__ = ("_cursor", "_facts", "_notices", "_numbers", "breaks", "clones", "end")
+    __slots__ = ("_cursor", "_erased", "_facts", "_notices", "_numbers", "breaks", "clones", "end")
 
     def __init__(self) -> None:
         self._facts: dict[int, Fact] = {}
         self._numbers: list[int] = []
         self._cursor: int | None = None
         self._notices: list[Notice] = []
+        self._erased: list[tuple[int, int]] = []
         self.end: int | None = None
         self.breaks = 0
         self.clones = 0
@@ -150,6 +152,10 @@ class BatchSet:
         """Learn that raw records expired unread."""
         if notice not in self._notices:
             self._notices.append(notice)
+
+    def erase(self, first: int, last: int) -> None:
+        """Learn that the records of batches [first, last] were blanked in the store."""
+        insort(self._erased, (first, last))
 
     def add(self, number: int, fact: Fact) -> Verdict:
         """Take one fact into the set, in any order, any number of times."""
@@ -219,6 +225,16 @@ class BatchSet:
             for n in self._notices
         )
 
+    def explanation(self, lower: int | None, upper: int) -> str | None:
+        """Return why all that lies between two known batches is not there, if something says so."""
+        if self.is_expired(lower, upper):
+            return RAW_EXPIRED
+        below = 0 if lower is None else lower + 1
+        for first, last in self._erased:
+            if first <= below <= last:
+                below = last + 1
+        return ERASED if below >= upper else None
+
     def _placed(self, number: int) -> Verdict:
         return Verdict.LATE if self._cursor is not None and number < self._cursor else Verdict.NEW
 
@@ -243,8 +259,8 @@ class BatchSet:
     def _pass(self, at: int, cursor: int, final: bool) -> Step | None:
         upper = self._numbers[at]
         lower = self._numbers[at - 1] if at else None
-        if self.is_expired(lower, upper):
-            return Hole(first=cursor, last=upper - 1, reason=RAW_EXPIRED)
+        if (reason := self.explanation(lower, upper)) is not None:
+            return Hole(first=cursor, last=upper - 1, reason=reason)
         if lower is not None and is_apart(self._facts[lower], self._facts[upper]):
             return OutOfScope(first=cursor, last=upper - 1)
         return Hole(first=cursor, last=upper - 1, reason=UNEXPLAINED) if final else None

@@ -91,6 +91,10 @@ class Order:
             case Expired():
                 return self._whose(arrival.mark, self._notice(arrival), ahead=ahead)
 
+    def erased(self, key: StreamKey, first: int, last: int) -> None:
+        """Learn that batches [first, last] of a stream were blanked in the store."""
+        self._line(key).batches.erase(first, last)
+
     def settle(self, key: StreamKey, below: int) -> list[Due]:
         """Return what is due on a stream, knowing that nothing below ``below`` is on its way."""
         line = self._line(key)

@@ -98,7 +98,7 @@ def _walk(batches: BatchSet) -> _Walk:
     extent, last_part, previous = None, None, None
     for number, fact in batches:
         gap = number - (-1 if previous is None else previous) - 1
-        if gap and batches.is_expired(previous, number):
+        if gap and batches.explanation(previous, number) is not None:
             between.dropped += gap
         else:
             between.missing += gap

@@ -38,6 +38,15 @@ class Withdrawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Erased:
+    """A run that was blanked where it lies, for a person's sake; ``key`` is None for marks."""
+
+    key: StreamKey | None
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
     """The source has caught up with what is there. A source that follows goes on after it."""
 
@@ -56,7 +65,7 @@ class Quiet:
     """Nothing came for a moment: time to look at the clock, and at nothing else."""
 
 
-News = StoredPart | Settled | Unreadable | Withdrawn | Idle | Ahead | Quiet
+News = StoredPart | Settled | Unreadable | Withdrawn | Erased | Idle | Ahead | Quiet
 
 
 class Source(Protocol):

@@ -26,7 +26,7 @@ from overt_schemas.records import InputBatch, StoredPart
 from overt_schemas.signing import Keyring
 from overt_subscriber import boot as boots
 from overt_subscriber import telemetry
-from overt_subscriber.batches import UNEXPLAINED, Hole, OutOfScope, Verdict
+from overt_subscriber.batches import ERASED, UNEXPLAINED, Hole, OutOfScope, Verdict
 from overt_subscriber.frames import Frame, Proof
 from overt_subscriber.intake import Arrival, Dropped, Ended, Expired, Sealed, admit
 from overt_subscriber.opener import Closed, Opened, Opener, Releaser
@@ -35,6 +35,7 @@ from overt_subscriber.report import Report
 from overt_subscriber.sessions import Session, State, sessions
 from overt_subscriber.source import (
     Ahead,
+    Erased,
     Idle,
     News,
     Quiet,
@@ -122,6 +123,10 @@ class Subscription:
                 yield self._reject("split", news.reason)
             case Withdrawn():
                 self.report.refused[news.reason] += news.runs
+            case Erased():
+                self.report.refused[ERASED] += 1
+                if news.key is not None:
+                    self._order.erased(news.key, news.first, news.last)
             case Settled():
                 yield from self._open(self._order.settle(news.key, news.below))
             case Idle():

@@ -46,6 +46,18 @@ def runs_listed(count: int, size_bytes: int) -> None:
     _log.info("runs_listed", count=count, size_bytes=size_bytes)
 
 
+def listed_again(unread: int, gone: int) -> None:
+    _log.info("listed_again", unread=unread, gone=gone)
+
+
+def ranges_read(ranges: int, missing: int, size_bytes: int) -> None:
+    _log.info("ranges_read", ranges=ranges, missing=missing, size_bytes=size_bytes)
+
+
+def range_failed(reason: str) -> None:
+    _log.warning("range_failed", reason=reason)
+
+
 def keys_released(count: int, refused: int) -> None:
     _log.info("keys_released", count=count, refused=refused)
 
