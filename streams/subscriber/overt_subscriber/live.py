@@ -20,7 +20,7 @@ from overt_schemas.errors import Transient
 from overt_schemas.records import StoredPart
 from overt_subscriber import telemetry
 from overt_subscriber.source import Ahead, Idle, News, Quiet, Unreadable
-from overt_subscriber.stored import Store, Stored
+from overt_subscriber.stored import CHUNK_BYTES, Store, Stored
 
 STORE_S = 2.0  # what a hole in the feed costs at most, beside the sink's own delay
 _POLL_S = 0.2
@@ -52,11 +52,14 @@ class Live:
 
     def __init__(
         self, store: Store, grant: str, feed: Feed, *, clock: Clock | None = None,
-        pause: Callable[[float], None] = time.sleep,
+        pause: Callable[[float], None] = time.sleep, chunk_bytes: int = CHUNK_BYTES,
     ) -> None:  # fmt: skip
         self._feed, self._pause = feed, pause
         self._clock = clock or SystemClock()
-        self._stored = iter(Stored(store, grant, follow=True, pause=lambda _seconds: None))
+        stored = Stored(
+            store, grant, follow=True, pause=lambda _seconds: None, chunk_bytes=chunk_bytes
+        )
+        self._stored = iter(stored)
         self._is_open = False
         self._wait_s, self._retry_at_s = _PAUSES_S[0], 0.0
 

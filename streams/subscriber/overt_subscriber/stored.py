@@ -102,7 +102,7 @@ class Stored:
                 left = {run.run for run in ordered}
                 if all(run.run in left for run in chunk):
                     raise
-                yield from _withdrawn(exc.reason, unread, ordered)
+                yield from _withdrawn(exc.reason, unread, listed)
                 continue
             at += len(chunk)
             for run in chunk:
