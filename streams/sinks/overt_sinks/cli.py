@@ -2,7 +2,7 @@
 
 import typer
 
-from overt_sinks.commands import run, sweep, verify
+from overt_sinks.commands import gaps, reconcile, run, sweep, verify
 
 # Tracebacks of the command line's library would show local variables: sealed content among them.
 app = typer.Typer(
@@ -12,6 +12,8 @@ app = typer.Typer(
 run.register(app)
 verify.register(app)
 sweep.register(app)
+gaps.register(app)
+reconcile.register(app)
 
 
 def main() -> None:

@@ -27,6 +27,8 @@ from overt_sinks.stores.store import NotFound
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
+# Hears of each object that is the same now as in the snapshot: what it holds, None if unreadable.
+Seen = Callable[[Subject, Contents | None], None]
 _TRIES, _AGAIN_S = 4, 0.5
 
 
@@ -38,7 +40,7 @@ class Reading:
     tiers: Tiers
     account: Account
     tally: Tally
-    seen: Callable[[Subject, Contents], None] = lambda _subject, _contents: None
+    seen: Seen = lambda _subject, _contents: None
 
     def run(self, db: sa.Connection, workers: int, progress: Progress) -> None:
         """Read everything; the snapshot is ``db``'s.
@@ -90,12 +92,14 @@ class Reading:
     def _not_read(self, subject: Subject, is_missing: bool) -> None:
         if is_missing and subject.is_leaving:
             self.tally.leaving += 1  # the bucket let go of it, its row follows
+            self.seen(subject, None)
         elif self._has_changed(subject):
             self._excuse(subject)
         else:
             kind = Kind.MISSING if is_missing else Kind.UNREADABLE
             self.account.findings.add(whole(kind, subject))
             _pass_over(subject, self.account.told)
+            self.seen(subject, None)
 
     def _has_changed(self, subject: Subject) -> bool:
         name = subject.row.object

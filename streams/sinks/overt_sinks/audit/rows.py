@@ -13,6 +13,7 @@ from overt_sinks.index.engine import AT_ONCE, PAGE
 
 _LINKS, _OBJECTS, _RUNS, _MOVES = tables.links, tables.objects, tables.runs, tables.moves
 OPEN = ("planned", "switched")
+CANCELLED = "cancelled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

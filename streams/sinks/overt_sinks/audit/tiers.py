@@ -6,7 +6,7 @@ row by then, and what it took away is no longer there when it is asked for once 
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from itertools import islice
@@ -32,6 +32,7 @@ class Standing(Enum):
 
     PENDING = "at the end of its chain: the next start of a sink adopts it"
     MOVING = "of a move under way: the mover ends it"
+    BLOCKED = "an empty object that keeps a cancelled move from coming back"
     STRAY = "nothing says why it stands there"
 
 
@@ -101,8 +102,11 @@ def _of_page(engine: Engine, tier: str, store: Store, page: list[Listed]) -> Ite
         ends, moves = rows.ends(db), rows.moves_to(db, [item.name for item in left])
     for item in left:
         place = known.get(item.name)
-        if _is_moving(moves.get(item.name, ())):
+        states = {move.state for move in moves.get(item.name, ())}
+        if states & set(rows.OPEN):
             standing = Standing.MOVING
+        elif place is None and rows.CANCELLED in states and not item.size:
+            standing = Standing.BLOCKED
         elif place is None and tier == HOT and _is_next(item.name, ends):
             standing = Standing.PENDING
         elif not _stands(store, item.name):
@@ -111,10 +115,6 @@ def _of_page(engine: Engine, tier: str, store: Store, page: list[Listed]) -> Ite
             standing = Standing.STRAY
         elsewhere = place.tier if place else ""
         yield Odd(name=item.name, tier=tier, size=item.size, standing=standing, elsewhere=elsewhere)
-
-
-def _is_moving(moves: Iterable[rows.Move]) -> bool:
-    return any(move.state in rows.OPEN for move in moves)
 
 
 def _is_next(name: str, ends: Mapping[tuple[str, int], int]) -> bool:

@@ -108,7 +108,7 @@ def _list(engine: Engine, tiers: Tiers, report: Report) -> Names:
             report.pending += 1
         elif item.standing is Standing.MOVING:
             report.moving += 1
-        else:
+        elif item.standing is Standing.STRAY:
             report.account.findings.add(
                 Finding(kind=Kind.STRAY, tier=item.tier, object=item.name, **item.covers())
             )

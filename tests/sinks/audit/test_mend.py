@@ -1,0 +1,82 @@
+"""Hidden versions go where the ledger knows what stands; a crash is ended by the next run."""
+
+from dataclasses import replace
+
+import pytest
+
+from overt_schemas.errors import Transient
+from overt_sinks.audit.mend import Mender
+from overt_sinks.audit.mending import Do
+from overt_sinks.stores.side import Version
+from overt_sinks.stores.store import Store
+from tests.sinks.audit.kept import Hidden, Kept, records
+from tests.sinks.audit.test_reconcile import forget_hot, is_clean, mend, planned, steps, survey
+from tests.sinks.made import WHERE
+
+
+def hide(kept: Kept, tier: str, name: str) -> Hidden:
+    hidden = Hidden(found=[Version(name=name, id="1", size=1, is_marker=False)])
+    kept.sides[tier] = hidden
+    return hidden
+
+
+def test_old_versions_of_what_stands_are_purged(kept: Kept) -> None:
+    hidden = hide(kept, "hot", WHERE.object(10))
+
+    assert steps(planned(kept)) == [(Do.PURGE, "hot")]
+    assert mend(kept) == 1
+    assert hidden.found == []
+
+
+def test_old_versions_of_what_was_moved_away_are_purged(kept: Kept) -> None:
+    kept.move(10)
+    forget_hot(kept, 10)
+    hide(kept, "hot", WHERE.object(10))
+
+    assert steps(planned(kept)) == [(Do.PURGE, "hot")]
+
+
+def test_a_version_that_may_be_the_only_copy_is_never_purged(kept: Kept) -> None:
+    kept.delete(WHERE.object(10))
+    hide(kept, "hot", WHERE.object(10))
+
+    plan = planned(kept)
+
+    assert plan.steps == []
+    assert "only copy" in plan.left[0].why
+
+
+class Dying(Store):
+    """A bucket whose deletes die after they were done."""
+
+    def delete(self, name: str) -> None:
+        super().delete(name)
+        raise Transient("no answer", reason="store")
+
+
+def test_a_deletion_that_died_half_way_is_ended_by_the_next_run(kept: Kept) -> None:
+    kept.move(10, keep_runs=False)
+    found = survey(kept)
+    plan = found.plan(2, lambda _done, _total: None)
+    dying = replace(found, tiers={**kept.tiers, "hot": Dying(kept.backends["hot"])})
+
+    with pytest.raises(Transient):
+        Mender(survey=dying).do(plan.steps[0])
+
+    assert steps(planned(kept)) == [(Do.FORGET, "hot")]
+    assert mend(kept) == 1
+    assert is_clean(kept)
+
+
+def test_twice_is_as_good_as_once(kept: Kept) -> None:
+    kept.add(30, 34, records(30, 34), indexed=False)
+    kept.move(10)
+    found = survey(kept)
+    plan = found.plan(2, lambda _done, _total: None)
+    mender = Mender(survey=found)
+
+    first = [mender.do(step) for step in plan.steps]
+    again = [mender.do(step) for step in plan.steps if step.do is not Do.DELETE]
+
+    assert (first, any(again)) == ([True, True, False], False)  # rows went with their object
+    assert is_clean(kept, committed=35)
