@@ -7,7 +7,7 @@ import pytest
 from overt_sinks.stores.store import Changed, Store
 from tests.stores.places import KINDS
 
-ROUNDS, RIVALS = 5, 6
+ROUNDS, RIVALS = 3, 6
 
 
 @pytest.mark.parametrize("place", [k for k in KINDS if k != "folder"], indirect=True)

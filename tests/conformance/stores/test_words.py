@@ -9,7 +9,8 @@ from tests.stores.places import KINDS, Place
 
 pytestmark = pytest.mark.parametrize("place", KINDS, indirect=True)
 
-ROUNDS, RIVALS, MANY = 5, 8, 1_100
+# A race on one name takes SeaweedFS a second.
+ROUNDS, RIVALS, MANY = 3, 8, 1_100
 
 
 def test_what_was_created_is_read_back(store: Store, folder: str) -> None:

@@ -62,6 +62,8 @@ def _s3(endpoint: str, bucket: str, keys: Keys, site: Site) -> store.S3Store:
         virtual_hosted_style_request=site.virtual_hosted,
         checksum_algorithm="SHA256",
         conditional_put="etag",
+        # One name a request: of many at once a refusal comes as "generic".
+        disable_bulk_delete=True,
         client_options=_client(endpoint),
         retry_config=_RETRY,
     )

@@ -6,8 +6,10 @@ from obstore import exceptions
 
 from overt_schemas.errors import OvertError, Permanent, Refused, Transient
 
-# obstore hands out no number. Only the message is the better for it.
+# Of listings and archives obstore tells the status in its message alone.
 _STATUS = re.compile(r"non-2xx status code: (\d{3})")
+_ARCHIVED = ("InvalidObjectState", "BlobArchived", "BlobBeingRehydrated")
+_REFUSED, _MISSING = (401, 403), 404
 
 
 class AlreadyExists(Permanent):
@@ -18,22 +20,39 @@ class Changed(Permanent):
     """What stands under the name is not what it was, perhaps by this very call's first try."""
 
 
+class Archived(Permanent):
+    """The object stands in a class that answers only after it was asked to bring it back."""
+
+
 class NotFound(Permanent):
     """No object of that name."""
 
 
 def translated(exc: Exception) -> OvertError:
     """Return our error for one of obstore's."""
+    said = str(exc)
+    if any(word in said for word in _ARCHIVED):
+        return Archived("the object is archived: restore it first", reason="archived")
     match exc:
         case exceptions.NotFoundError() | FileNotFoundError():
-            return NotFound("no object of that name", reason="not_found")
+            return _missing()
         case exceptions.PermissionDeniedError() | exceptions.UnauthenticatedError():
             return refused()
         case exceptions.InvalidPathError() | exceptions.NotSupportedError() | NotImplementedError():
             return Permanent("the store cannot do that", reason="store_unable")
         case _:
-            status = _STATUS.search(str(exc))
-            return silent() if status is None else stumbled(int(status[1]))
+            status = _STATUS.search(said)
+            return silent() if status is None else _by_status(int(status[1]))
+
+
+def _by_status(status: int) -> OvertError:
+    if status in _REFUSED:
+        return refused()
+    return _missing() if status == _MISSING else stumbled(status)
+
+
+def _missing() -> NotFound:
+    return NotFound("no object of that name, or no such bucket", reason="not_found")
 
 
 def refused() -> Refused:

@@ -15,12 +15,13 @@ from overt_schemas.errors import OvertError, Refused
 from overt_sinks.stores import backends
 from overt_sinks.stores.backends import Backend
 from overt_sinks.stores.environment import unheard
-from overt_sinks.stores.failures import AlreadyExists, Changed, NotFound, translated
+from overt_sinks.stores.failures import AlreadyExists, Archived, Changed, NotFound, translated
 from overt_sinks.stores.side import NO_SIDE, Side, Upload, Version
 from overt_sinks.stores.target import Keys, Kind, Site, Target, target
 
 __all__ = [
     "AlreadyExists",
+    "Archived",
     "Changed",
     "Head",
     "Keys",
@@ -85,7 +86,12 @@ class Store:
             raise failure from exc
 
     def read(self, name: str) -> bytes:
-        """Return a whole object."""
+        """Return a whole object.
+
+        Raises:
+            NotFound: nothing stands there.
+            Archived: it does, in a storage class that must be restored from first.
+        """
         try:
             return obstore.get(self.backend, name).bytes().to_bytes()
         except _ERRORS as exc:
