@@ -108,6 +108,35 @@ def sink_stopped() -> None:
     _say("sink_stopped", **{name: COUNTS[name] for name in sorted(COUNTS)})
 
 
+def object_moved(kind: str, tier: str, records: int, size_bytes: int) -> None:
+    _say("object_moved", kind=kind, tier=tier, records=records, size_bytes=size_bytes)
+
+
+def move_retried(reason: str) -> None:
+    _warn("move_retried", reason=reason)
+
+
+def move_found(reason: str) -> None:
+    _warn("move_found", reason=reason)
+
+
+def object_deleted(tier: str, why: str) -> None:
+    _say("object_deleted", tier=tier, why=why)
+
+
+def hot_kept(reason: str) -> None:
+    # Without committed offsets nobody knows what a sink may still create.
+    _warn("hot_kept", reason=reason)
+
+
+def hold_changed(what: str) -> None:
+    _say("hold_changed", what=what)
+
+
+def day_erased(objects: int, records: int, left: int) -> None:
+    _say("day_erased", objects=objects, records=records, left=left)
+
+
 def _say(event: str, **values: object) -> None:
     COUNTS[event] += 1
     structlog.get_logger().info(event, **values)

@@ -25,6 +25,7 @@ from overt_schemas.errors import (
 from overt_sinks import telemetry
 
 _CODES = {
+    EXIT_INTERRUPTED: ("interrupted",),
     EXIT_USAGE: ("settings", "usage"),
     EXIT_NOT_AUTHORISED: (
         "store_refused", "kafka_refused", "index_refused", "create", "read", "list", "held",

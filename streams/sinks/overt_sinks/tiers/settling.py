@@ -1,0 +1,98 @@
+"""Ends what was switched, and removes what nothing points into any more. SHELL.
+
+The bucket lets go of an object before its row does, so that a crash between leaves a row that says
+what is still to be removed, never an object that nobody knows.
+"""
+
+from collections.abc import Mapping
+
+from overt_sinks import telemetry
+from overt_sinks.index import HOT
+from overt_sinks.index.inventory_rows import Standing
+from overt_sinks.naming import Partition
+from overt_sinks.tiers import buckets, move_rows, object_rows
+from overt_sinks.tiers.mover import Mover
+from overt_sinks.tiers.naming import COLD, WARM
+from overt_sinks.tiers.plan import Kind, State
+
+
+def settle(mover: Mover, committed: Mapping[Partition, int] | None) -> None:
+    """End moves whose time of grace is over; delete what is empty.
+
+    ``committed`` are the sink's offsets; without them nothing is deleted in hot.
+    """
+    _end_moves(mover)
+    _unblock(mover)
+    _remove_empty(mover)
+    if committed is not None:
+        _remove_hot(mover, committed)
+
+
+def _end_moves(mover: Mover) -> None:
+    now = mover.now_ms()
+    with mover.engine.transaction() as db:
+        switched = move_rows.written(db, State.SWITCHED)
+    for found in switched:
+        if found.changed_ms + mover.rules.grace_ms > now:
+            mover.done.waiting += 1
+            continue
+        move = found.move
+        if move.kind is not Kind.PACK:
+            source = move_rows.other_tier(move.tier)
+            buckets.remove(mover.tiers[source], move.target)
+            telemetry.object_deleted(source, move.kind.value)
+            mover.done.deleted += 1
+        with object_rows.deciding(mover.engine) as db:
+            move_rows.finish(db, move.id, now)
+    with object_rows.deciding(mover.engine) as db:
+        move_rows.forget(
+            db, State.DONE, now - max(mover.rules.min_hot_age_ms, mover.rules.grace_ms)
+        )
+
+
+def _unblock(mover: Mover) -> None:
+    """Keep the names of cancelled moves taken until no mover can be at them any more."""
+    now = mover.now_ms()
+    with mover.engine.transaction() as db:
+        cancelled = move_rows.written(db, State.CANCELLED)
+    for found in cancelled:
+        bucket = mover.tiers[found.move.tier]
+        buckets.block(bucket, found.move.target)
+        if found.changed_ms + mover.rules.min_hot_age_ms <= now:
+            buckets.remove(bucket, found.move.target)
+            with object_rows.deciding(mover.engine) as db:
+                move_rows.drop_cancelled(db, found.move.id)
+
+
+def _remove_empty(mover: Mover) -> None:
+    """Remove warm and cold objects that no run points into."""
+    with mover.engine.transaction() as db:
+        empty = object_rows.empty(db, WARM) + object_rows.empty(db, COLD)
+    for row in empty:
+        for tier in (WARM, COLD):
+            buckets.remove(mover.tiers[tier], row.object)
+        _forget(mover, row, "empty")
+
+
+def _remove_hot(mover: Mover, committed: Mapping[Partition, int]) -> None:
+    """Remove hot objects that no run points into and no sink can be at any more."""
+    alive = {partition.topic_id for partition in committed}
+    ends = {(p.topic_id, p.number): offset for p, offset in committed.items()}
+    old = mover.now_ms() - mover.rules.min_hot_age_ms
+    with mover.engine.transaction() as db:
+        found = object_rows.empty_hot(db, old)
+    for row, link in found:
+        # The chain of a topic that was made anew has ended; without any offset nobody knows.
+        is_ended = bool(alive) and link.topic_id not in alive
+        if is_ended or link.last_offset < ends.get((link.topic_id, link.kafka_part), 0):
+            buckets.remove(mover.tiers[HOT], row.object)
+            _forget(mover, row, "packed")
+        else:
+            mover.done.waiting += 1
+
+
+def _forget(mover: Mover, row: Standing, why: str) -> None:
+    with object_rows.deciding(mover.engine) as db:
+        object_rows.drop_object(db, row.object)
+    telemetry.object_deleted(row.tier, why)
+    mover.done.deleted += 1
