@@ -31,8 +31,9 @@ from overt_schemas.envelope import marks, part
 from overt_schemas.errors import Untrusted
 from overt_schemas.records import Marker, Part, Signed
 from overt_schemas.signing import Keyring
-from overt_subscriber.authority import Page, Released, Run, Wrapped
+from overt_subscriber.authority import Released, Wrapped
 from overt_subscriber.report import Report
+from overt_subscriber.runs import Page, Run
 from overt_subscriber.settings import Authority as AuthoritySettings
 from overt_subscriber.stored import Stored
 from overt_subscriber.subscription import Subscription

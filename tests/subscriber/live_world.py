@@ -6,9 +6,9 @@ from typing import Any
 
 from overt_schemas.errors import Refused, Transient
 from overt_schemas.records import Marker, Part, StoredPart
-from overt_subscriber.authority import Page
 from overt_subscriber.live import Live
 from overt_subscriber.report import Report
+from overt_subscriber.runs import Page
 from overt_subscriber.source import Unreadable
 from overt_subscriber.subscription import Subscription
 from overt_subscriber.values import Event, Frame, Gap, Item, Rejected, Session

@@ -12,7 +12,7 @@ from typing import Any
 from overt_schemas import api, codec
 from overt_schemas.errors import Refused
 from overt_schemas.records import StoredPart
-from overt_subscriber.authority import Page, Run
+from overt_subscriber.runs import Page, Run
 from tests.subscriber.authority_twin import MemoryAuthority, Row
 
 

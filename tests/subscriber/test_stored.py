@@ -9,7 +9,7 @@ from overt_schemas import api, codec
 from overt_schemas.errors import Malformed, Refused
 from overt_schemas.records import Header, StoredPart
 from overt_subscriber import Event, Session
-from overt_subscriber.authority import Page, Run
+from overt_subscriber.runs import Page, Run
 from overt_subscriber.sessions import State
 from overt_subscriber.source import Idle, Settled, Unreadable
 from overt_subscriber.stored import CHUNK_BYTES, Stored, first_chunk, in_order, split

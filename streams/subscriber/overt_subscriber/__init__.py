@@ -1,6 +1,7 @@
 """Readers of overt: one iterator over what a grant covers."""
 
 from overt_subscriber.authority import Authority
+from overt_subscriber.bulk import Bulk
 from overt_subscriber.live import Feed, Live
 from overt_subscriber.report import Report
 from overt_subscriber.settings import Settings, load
@@ -10,6 +11,7 @@ from overt_subscriber.values import Event, Frame, Gap, InputBlock, Item, Rejecte
 
 __all__ = [
     "Authority",
+    "Bulk",
     "Event",
     "Feed",
     "Frame",

@@ -22,6 +22,8 @@ from overt_schemas.errors import Malformed, OvertError, Permanent, Refused, Tran
 from overt_schemas.records import Signed
 from overt_schemas.signing import Keyring
 from overt_subscriber import telemetry
+from overt_subscriber.ranges import Offer, offer
+from overt_subscriber.runs import Page, Run, run_of
 from overt_subscriber.settings import Authority as Settings
 from overt_subscriber.settings import root_public
 
@@ -36,32 +38,6 @@ _LONGEST_PAUSE_S = 5.0
 _CLOSED, _CLOSED_ATTEMPTS = "closed", 3
 _JSON_LIMIT = 16 * 1_048_576
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A row of the index: consecutive records of one segment, or one mark, in one object."""
-
-    run: str
-    kind: str
-    device: bytes
-    boot: bytes
-    activity: int
-    stream: int
-    segment: int
-    first_batch: int
-    last_batch: int
-    records: int
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Some runs, where to go on, and whether there is more now."""
-
-    runs: tuple[Run, ...]
-    next: str
-    more: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +95,7 @@ class Authority:
         query = {"grant": grant, "limit": str(limit)} | ({"after": after} if after else {})
         answer = self._json("GET", api.SEGMENTS, params=query)
         try:
-            runs = tuple(_run(row) for row in answer["runs"])
+            runs = tuple(run_of(row) for row in answer["runs"])
             return Page(runs=runs, next=str(answer["next"]), more=bool(answer["more"]))
         except (KeyError, TypeError, ValueError) as exc:
             raise Malformed("authority's list of segments is not one") from exc
@@ -136,6 +112,15 @@ class Authority:
             return body
 
         return self._retried(once)
+
+    def ranges(self, grant: str, runs: Sequence[Run]) -> Offer:
+        """Return presigned ranges of these runs, in this order; they are good for a minute.
+
+        Raises:
+            Permanent: there are none here (``not_offered``); ``read`` is the way.
+        """
+        question = {"grant": grant, "runs": [run.run for run in runs]}
+        return offer(self._json("POST", api.RANGES, json=question), runs)
 
     def release(self, grant: str, purpose: str, segments: Sequence[Wrapped]) -> dict[str, Released]:
         """Return the data key of each segment by its name (hex), or the code of its refusal."""
@@ -241,18 +226,6 @@ def _translated(exc: httpx.HTTPError, *, answered: bool) -> OvertError:
     if isinstance(exc, httpx.RemoteProtocolError):
         return Transient("the authority closed the connection", reason=_CLOSED)
     return Transient("the authority cannot be reached: is it running?", reason="unreachable")
-
-
-def _run(row: dict[str, Any]) -> Run:
-    run = Run(
-        run=str(row["run"]), kind=str(row["kind"]), device=bytes.fromhex(row["device"]),
-        boot=bytes.fromhex(row["boot"]), activity=int(row["activity"]), stream=int(row["stream"]),
-        segment=int(row["segment"]), first_batch=int(row["first_batch"]),
-        last_batch=int(row["last_batch"]), records=int(row["records"]), bytes=int(row["bytes"]),
-    )  # fmt: skip
-    if run.records <= 0 or run.bytes <= 0:
-        raise ValueError("empty run")
-    return run
 
 
 def _released(row: dict[str, Any]) -> Released:

@@ -21,6 +21,7 @@ from overt_schemas.clock import Clock, SystemClock
 from overt_schemas.ids import Stream
 from overt_subscriber import hardening, telemetry
 from overt_subscriber.authority import Authority
+from overt_subscriber.bulk import CHUNK_BYTES, Bulk
 from overt_subscriber.render import Output, Printer
 from overt_subscriber.report import Report
 from overt_subscriber.settings import load
@@ -97,11 +98,11 @@ def read(
     printer = Printer(output, sys.stdout, limit=events, text=text)
     settings = load(config)
     clock = SystemClock()
-    with Authority(settings.authority) as authority:
+    with Authority(settings.authority) as authority, Bulk(authority, settings.ranges) as store:
         done = _until(clock, timeout) if wait_complete else None
         subscription = Subscription(
-            Stored(authority, grant, follow=wait_complete), authority, grant=grant,
-            purpose=purpose, streams=_STREAMS[streams], until=done,
+            Stored(store, grant, follow=wait_complete, chunk_bytes=CHUNK_BYTES), authority,
+            grant=grant, purpose=purpose, streams=_STREAMS[streams], until=done,
         )  # fmt: skip
         for item in subscription:
             printer.item(item)
@@ -142,8 +143,9 @@ def tail(
     def is_over(_report: Report) -> bool:
         return printer.is_full or (deadline is not None and clock.boot_ns() >= deadline)
 
-    with Authority(settings.authority) as authority:
-        live = Live(authority, grant, KafkaFeed(settings.kafka.connection(), grant), clock=clock)
+    with Authority(settings.authority) as authority, Bulk(authority, settings.ranges) as store:
+        feed = KafkaFeed(settings.kafka.connection(), grant)
+        live = Live(store, grant, feed, clock=clock, chunk_bytes=CHUNK_BYTES)
         subscription = Subscription(
             live, authority, grant=grant, purpose=purpose, streams=_STREAMS[streams], until=is_over
         )

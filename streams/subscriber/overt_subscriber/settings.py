@@ -56,6 +56,23 @@ class Kafka(BaseModel):
         return client.scram(self.bootstrap, str(self.ca), self.username, password, "overt-sub")
 
 
+class Ranges(BaseModel):
+    """Large readings straight from the store, where the authority offers it.
+
+    Attributes:
+        at_least_bytes: a smaller reading goes through the authority.
+        parallel: connections to the store at once.
+        ca: whom the store must be; the system's authorities if nobody says.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = True
+    at_least_bytes: int = Field(default=4 * 1_048_576, ge=0)
+    parallel: int = Field(default=4, ge=1, le=32)
+    ca: Path | None = None
+
+
 class Settings(BaseSettings):
     """Everything a reader is configured with. Nothing is ever written to ``state_dir`` yet."""
 
@@ -64,6 +81,7 @@ class Settings(BaseSettings):
     state_dir: Path | None = None
     authority: Authority
     kafka: Kafka | None = None
+    ranges: Ranges = Ranges()
 
     @classmethod
     def settings_customise_sources(

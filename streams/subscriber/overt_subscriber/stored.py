@@ -20,8 +20,8 @@ from overt_schemas.errors import Malformed, Refused
 from overt_schemas.ids import Stream
 from overt_schemas.records import StoredPart
 from overt_subscriber import telemetry
-from overt_subscriber.authority import Page, Run
 from overt_subscriber.batches import StreamKey
+from overt_subscriber.runs import Page, Run
 from overt_subscriber.source import Erased, Idle, News, Settled, Unreadable, Withdrawn
 
 CHUNK_BYTES = 8 * 1_048_576

@@ -1,0 +1,281 @@
+"""Bulk reading by ranges: the same bytes as ever, whatever a store answers."""
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from overt_schemas import api
+from overt_schemas.errors import Malformed, OvertError, Permanent, Refused, Transient
+from overt_subscriber import ranges as offers
+from overt_subscriber.bulk import LEAST_MEAN_BYTES, Bulk
+from overt_subscriber.ranges import Offer
+from overt_subscriber.runs import Page, Run
+from overt_subscriber.settings import Ranges
+from tests.subscriber.range_server import FAULTS, Server, serving
+
+SIZE = 200_000
+SECRET = "X-Amz-Signature=secret-of-a-url"
+
+
+def run(number: int, size: int = SIZE) -> Run:
+    return Run(
+        run=f"r{number}", kind="part", device=b"d", boot=b"b", activity=0, stream=0, segment=number,
+        first_batch=number, last_batch=number, records=1, bytes=size,
+    )  # fmt: skip
+
+
+def content(number: int, size: int = SIZE) -> bytes:
+    return bytes([number + 1]) * size
+
+
+@dataclass
+class Twin:
+    """An authority that offers ranges at a store; ``joined`` runs share one."""
+
+    server: Server
+    joined: int = 1
+    valid_s: int = 60
+    refusal: OvertError | None = None
+    spoil: Callable[[dict[str, Any]], Any] = lambda answer: answer
+    asked: list[tuple[str, list[str]]] = field(default_factory=list)
+    known: dict[str, bytes] = field(default_factory=dict)
+
+    def segments(self, grant: str, after: str, limit: int) -> Page:
+        self.asked.append(("list", []))
+        return Page(runs=(), next="", more=False)
+
+    def read(self, grant: str, runs: Sequence[Run]) -> bytes:
+        self.asked.append(("read", [one.run for one in runs]))
+        return b"".join(content(one.first_batch, one.bytes) for one in runs)
+
+    def ranges(self, grant: str, runs: Sequence[Run]) -> Offer:
+        self.asked.append(("ranges", [one.run for one in runs]))
+        if self.refusal is not None:
+            raise self.refusal
+        return offers.offer(self.spoil(self.answer(runs)), runs)
+
+    def answer(self, runs: Sequence[Run]) -> dict[str, Any]:
+        rows: list[dict[str, Any]] = []
+        for at in range(0, len(runs), self.joined):
+            some = runs[at : at + self.joined]
+            path = f"/hot/o{at}"
+            data = b"".join(content(one.first_batch, one.bytes) for one in some)
+            self.server.objects[path] = b"before" + data + b"behind"
+            url = f"{self.server.url}{path}?{SECRET}"
+            wanted = {"Range": f"bytes=6-{5 + len(data)}"}
+            rows.append({"run": some[0].run, "url": url, "headers": wanted})
+            rows += [{"run": one.run} for one in some[1:]]
+        return {"ranges": rows, "valid_s": self.valid_s}
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as running:
+        yield running
+
+
+def whole(runs: Sequence[Run]) -> bytes:
+    return b"".join(content(one.first_batch, one.bytes) for one in runs)
+
+
+SETTINGS = Ranges(at_least_bytes=4 * SIZE, parallel=3)
+
+
+@pytest.mark.parametrize("joined", [1, 2, 5, 11])
+def test_a_large_reading_comes_from_the_store_and_is_the_same(server: Server, joined: int) -> None:
+    runs = [run(number) for number in range(11)]
+    twin = Twin(server, joined=joined)
+
+    with Bulk(twin, SETTINGS) as bulk:
+        body = bulk.read("g-1", runs)
+        again = bulk.read("g-1", runs)
+
+    assert body == again == whole(runs)
+    assert [what for what, _ in twin.asked] == ["ranges", "ranges"]
+    assert len(server.seen) == 2 * -(-11 // joined)
+
+
+def test_the_store_is_told_the_range_and_nothing_of_us(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    runs = [run(number) for number in range(6)]
+
+    with Bulk(Twin(server), SETTINGS) as bulk:
+        assert bulk.read("g-1", runs) == whole(runs)
+
+    assert len(server.seen) == 6
+    for _, headers in server.seen:
+        assert set(headers) == {"host", "accept-encoding", "range", "user-agent"}
+        assert headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("which", [{2}, set(range(99))], ids=["one", "all"])
+def test_what_a_store_does_not_bring_comes_from_the_authority(
+    server: Server, fault: str, which: set[int]
+) -> None:
+    server.fault = lambda number: fault if number in which else ""
+    runs = [run(number) for number in range(8)]
+    twin = Twin(server)
+
+    with Bulk(twin, SETTINGS) as bulk:
+        body = bulk.read("g-1", runs)
+
+    assert body == whole(runs)
+    assert "/elsewhere" not in {path for path, _ in server.seen}
+    (missing,) = [names for what, names in twin.asked if what == "read"]
+    assert len(missing) == (1 if len(which) == 1 else 8)
+
+
+def test_a_store_that_brings_nothing_is_left_alone_for_a_while(server: Server) -> None:
+    server.fault = lambda _number: "403"
+    runs, now = [run(number) for number in range(8)], [0.0]
+    twin = Twin(server)
+
+    with Bulk(twin, SETTINGS, now_s=lambda: now[0]) as bulk:
+        for seconds in (0.0, 10.0, 290.0, 301.0):
+            now[0] = seconds
+            assert bulk.read("g-1", runs) == whole(runs)
+
+    assert [what for what, _ in twin.asked] == ["ranges", "read", "read", "read", "ranges", "read"]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "asks_again"),
+    [
+        (Permanent("no", reason="not_offered"), False),
+        (Transient("no", reason="log"), False),
+        (Refused("no", reason=api.WRONG_IDENTITY), False),
+        (Refused("no", reason=api.OUT_OF_SCOPE), True),
+    ],
+    ids=["404", "503", "old-authority", "refused"],
+)
+def test_where_none_are_offered_the_authority_reads_as_ever(
+    server: Server, refusal: OvertError, asks_again: bool
+) -> None:
+    twin = Twin(server, refusal=refusal)
+    runs = [run(number) for number in range(8)]
+
+    with Bulk(twin, SETTINGS) as bulk:
+        for _ in range(2):
+            assert bulk.read("g-1", runs) == whole(runs)
+
+    asked = [what for what, _ in twin.asked]
+    assert asked == (["ranges", "read"] * 2 if asks_again else ["ranges", "read", "read"])
+    assert server.seen == []
+
+
+def test_a_url_is_not_used_in_its_last_seconds(server: Server) -> None:
+    twin, runs = Twin(server, valid_s=5), [run(number) for number in range(8)]
+
+    with Bulk(twin, SETTINGS) as bulk:
+        assert bulk.read("g-1", runs) == whole(runs)
+
+    assert server.seen == []
+
+
+@pytest.mark.parametrize(
+    ("runs", "settings"),
+    [
+        ([run(1)], SETTINGS),
+        ([run(n, LEAST_MEAN_BYTES - 1) for n in range(100)], SETTINGS),
+        ([run(n) for n in range(9)], Ranges(enabled=False)),
+    ],
+    ids=["small", "many-small", "switched-off"],
+)
+def test_ranges_are_not_asked_for_where_they_are_not_worth_it(
+    server: Server, runs: list[Run], settings: Ranges
+) -> None:
+    twin = Twin(server)
+
+    with Bulk(twin, settings) as bulk:
+        assert bulk.read("g-1", runs) == whole(runs)
+        bulk.segments("g-1", "", 1)
+
+    assert [what for what, _ in twin.asked] == ["read", "list"]
+
+
+def changed(**fields: Any) -> Callable[[dict[str, Any]], Any]:
+    def change(answer: dict[str, Any]) -> Any:
+        answer["ranges"][3].update(fields)
+        return answer
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        changed(run="other"),
+        changed(url="http://store.example/hot/o3?X-Amz-Signature=secret-of-a-url"),
+        changed(url="ftp://127.0.0.1/o?X-Amz-Signature=secret-of-a-url"),
+        changed(url="https://user@store.example/o?X-Amz-Signature=secret-of-a-url"),
+        changed(url="https://[bad/o?X-Amz-Signature=secret-of-a-url"),
+        changed(url=7),
+        changed(headers={"Range": "bytes=6-9"}),
+        changed(headers={"Range": f"bytes=6-{5 + SIZE}", "Cookie": "a"}),
+        changed(headers={"Range": f"bytes=6-{5 + SIZE},0-1"}),
+        changed(headers={}),
+        lambda answer: {**answer, "ranges": answer["ranges"][:-1]},
+        lambda answer: {**answer, "ranges": answer["ranges"][::-1]},
+        lambda answer: {**answer, "valid_s": "soon"},
+        lambda answer: {"ranges": None},
+        lambda answer: {"ranges": [{"run": row["run"]} for row in answer["ranges"]], "valid_s": 9},
+    ],
+)
+def test_an_offer_that_is_not_exactly_what_was_asked_for_is_not_taken(
+    server: Server, spoil: Callable[[dict[str, Any]], Any]
+) -> None:
+    twin, runs = Twin(server, spoil=spoil), [run(number) for number in range(8)]
+
+    with Bulk(twin, SETTINGS) as bulk:
+        assert bulk.read("g-1", runs) == whole(runs)
+    with pytest.raises(Malformed) as caught:
+        twin.ranges("g-1", runs)
+
+    assert server.seen == []
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("fault", ["403", "hang-up", "cut", "206-other"])
+def test_nothing_that_is_told_or_shown_holds_a_url(
+    server: Server, fault: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    import logging
+
+    from overt_subscriber import telemetry
+
+    logging.getLogger().setLevel(logging.DEBUG)
+    telemetry.configure(verbose=True)
+    server.fault = lambda _number: fault
+    twin, runs = Twin(server), [run(number) for number in range(8)]
+    try:
+        with Bulk(twin, SETTINGS) as bulk:
+            bulk.read("g-1", runs)
+    finally:
+        telemetry.configure(verbose=False)
+        logging.getLogger().setLevel(logging.WARNING)
+
+    told = "".join(capfd.readouterr())
+    assert "range_failed" in told
+    assert "secret" not in told + repr(twin.ranges("g-1", runs))
+    assert "hot" not in told
+
+
+def test_a_store_that_is_not_there_costs_time_and_nothing_else(server: Server) -> None:
+    twin, runs = Twin(server), [run(number) for number in range(8)]
+    twin.spoil = lambda answer: {
+        **answer, "ranges": [
+            {**row, "url": row["url"].replace(str(server.port), "1")} for row in answer["ranges"]
+        ],
+    }  # fmt: skip
+
+    with Bulk(twin, SETTINGS) as bulk:
+        assert bulk.read("g-1", runs) == whole(runs)
+
+    assert server.seen == []
