@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from overt_ops.cli import demo, dev, dlq, pipeline, reconcile, replay, simulate, topology
+from overt_ops.cli import demo, dev, dlq, pipeline, reconcile, replay, simulate, sink, topology
 from overt_ops.cli.exits import code_of
 from overt_schemas.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, OvertError
 
@@ -33,6 +33,7 @@ app.command("reconcile")(reconcile.command)
 app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(replay.app, name="replay")
+app.add_typer(sink.app, name="sink")
 
 
 def main() -> None:

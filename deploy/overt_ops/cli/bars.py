@@ -1,10 +1,11 @@
-"""Progress on a terminal: a line that says what happens, a bar while something downloads.
+"""Progress on a terminal: a line that says what happens, a bar while something is counted.
 
 Everything goes to stderr, so that ``-o json`` and pipes stay clean; without a terminal each stage
 is a plain line.
 """
 
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -12,11 +13,14 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
     TransferSpeedColumn,
 )
 
@@ -27,6 +31,14 @@ _LOADING = (
     BarColumn(),
     DownloadColumn(),
     TransferSpeedColumn(),
+)
+_COUNTING = (
+    SpinnerColumn(),
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TextColumn("{task.fields[unit]}"),
+    TimeRemainingColumn(compact=True),
 )
 
 
@@ -73,10 +85,24 @@ class Bars:
             if self._shown is not None:
                 self._shown.update(self._task, completed=done_bytes)
 
-    def _show(self, total: int | None) -> None:
-        columns = _SPINNING if total is None else _LOADING
-        self._shown = Progress(*columns, console=self._console, transient=True)
-        self._task = self._shown.add_task(self._stage, total=total)
+    def count(self, what: str, done: int, total: int, unit: str) -> None:
+        """Show how far something is that is counted; a new ``what`` is a new bar."""
+        if not self._console.is_terminal:
+            return
+        with self._lock:
+            if self._shown is None or self._stage != what or self._shown.tasks[0].total is None:
+                self._hide()
+                self._stage = what
+                self._show(total, _COUNTING, unit)
+            if self._shown is not None:
+                self._shown.update(self._task, completed=done, total=total)
+
+    def _show(
+        self, total: int | None, columns: Sequence[ProgressColumn] = _LOADING, unit: str = ""
+    ) -> None:
+        chosen = _SPINNING if total is None else columns
+        self._shown = Progress(*chosen, console=self._console, transient=True)
+        self._task = self._shown.add_task(self._stage, total=total, unit=unit)
         self._shown.start()
 
     def _hide(self) -> None:

@@ -70,12 +70,23 @@ def check(wanted: Sequence[str]) -> None:
             reason="unknown_service",
         )
     for product in TABLE:
-        if product.name in wanted and not _command(product).exists():
-            raise Permanent(
-                f"{product.command} is not installed beside {sys.executable}: "
-                "run `uv sync` in the source tree",
-                reason="not_installed",
-            )
+        if product.name in wanted:
+            program(product.command)
+
+
+def program(command: str) -> Path:
+    """Return where a command of the product lies.
+
+    Raises:
+        Permanent: it is not installed beside this Python.
+    """
+    path = Path(sys.executable).parent / command
+    if not path.exists():
+        raise Permanent(
+            f"{command} is not installed beside {sys.executable}: run `uv sync` in the source tree",
+            reason="not_installed",
+        )
+    return path
 
 
 def add_to_table(layout: Layout, ports: Mapping[str, int], wanted: Sequence[str]) -> None:
@@ -87,16 +98,12 @@ def add_to_table(layout: Layout, ports: Mapping[str, int], wanted: Sequence[str]
     write_private(path, service.to_json([*kept, *added]))
 
 
-def _command(product: Product) -> Path:
-    return Path(sys.executable).parent / product.command
-
-
 def _service(layout: Layout, ports: Mapping[str, int], product: Product) -> Service:
     settings = layout.settings(product.name)
     state = settings.parent / "state"
     return Service(
         name=product.name,
-        argv=(str(_command(product)), *product.arguments, "--config", str(settings)),
+        argv=(str(program(product.command)), *product.arguments, "--config", str(settings)),
         cwd=str(state),
         log=str(layout.log(product.name)),
         stage=product.stage,

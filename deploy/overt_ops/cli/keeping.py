@@ -1,0 +1,32 @@
+"""How `sink` and `tier` run a command of the sinks and show what it found."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from overt_ops.cli.bars import Bars
+from overt_ops.keeping import process
+from overt_ops.keeping.view import View
+from overt_schemas.errors import EXIT_INTERRUPTED
+
+
+def keep(
+    words: Sequence[str], identity: str, view: View, *, state: Path | None, config: Path | None,
+    output: str,
+) -> None:  # fmt: skip
+    """Run ``overt-sink WORDS`` as ``identity``, show its result and end with its code."""
+    settings = process.settings_of(state, config, identity)
+    with Bars() as bars:
+        ended = process.run(words, settings, lambda s: bars.count(s.what, s.done, s.total, s.unit))
+    if ended.text and output == "json":
+        typer.echo(ended.text)
+    elif ended.document:
+        view(Console(highlight=False), ended.document)
+    for line in ended.said:
+        sys.stderr.write(f"stream-ops: {line}\n")
+    if ended.code == EXIT_INTERRUPTED and not ended.said:
+        sys.stderr.write("stream-ops: interrupted: start it again, it goes on where it was\n")
+    raise typer.Exit(ended.code)
