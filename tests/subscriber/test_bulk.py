@@ -227,7 +227,11 @@ def changed(**fields: Any) -> Callable[[dict[str, Any]], Any]:
         lambda answer: {"ranges": None},
         lambda answer: {"ranges": [{"run": row["run"]} for row in answer["ranges"]], "valid_s": 9},
     ],
-)
+    ids=[
+        "other-run", "in-the-clear", "ftp", "user", "no-host", "no-text", "shorter", "cookie", "list",
+        "no-range", "one-less", "reversed", "no-number", "no-list", "no-url",
+    ],
+)  # fmt: skip
 def test_an_offer_that_is_not_exactly_what_was_asked_for_is_not_taken(
     server: Server, spoil: Callable[[dict[str, Any]], Any]
 ) -> None:
