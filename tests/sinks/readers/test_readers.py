@@ -7,8 +7,12 @@ import pytest
 
 from overt_schemas import codec
 from overt_sinks import container
+from overt_sinks.index.inventory_rows import RunRow
+from overt_sinks.naming import run_name
 from overt_sinks.placing import place
 from overt_sinks.taken import Taken
+from overt_sinks.tiers import bundle
+from overt_sinks.tiers.naming import Group, group_of, target
 from tests.sinks.made import TOPIC_ID, WHERE, Segments, aside, notice
 from tests.sinks.readers.readers import READERS, Row
 
@@ -86,6 +90,44 @@ def test_every_reader_finds_every_record_as_kafka_had_it(
     assert [b"\0" + row.schema_id.to_bytes(4) + row.value for row in found] == [
         record.value for record in records if record.place is not None
     ]
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
+def test_every_reader_finds_in_a_warm_object_the_same_records(
+    reader: Callable[[Path], list[Row]], tmp_path: Path
+) -> None:
+    records = _taken()
+    built, data = container.build(WHERE, FIRST, LAST, records)
+    expected = {row.offset: row for row in _expected(records)}
+    found: list[Row] = []
+
+    for group, sources in _packed(built, data).items():
+        path = tmp_path / "warm.avro"
+        path.write_bytes(bundle.build(target(group, "move"), group, sources)[1])
+        found += reader(path)
+
+    assert {row.offset: row for row in found} == expected
+    assert len(found) == len(expected)
+
+
+def _packed(built: container.Object, data: bytes) -> dict[Group, list[bundle.Source]]:
+    """The runs of an object as the mover packs them: by person, day and class, in their order."""
+    groups: dict[Group, list[bundle.Source]] = {}
+    for at, run in enumerate(built.runs):
+        first = run.first
+        row = RunRow(
+            run=run_name(built.name, run.byte_from), object=built.name, byte_from=run.byte_from,
+            byte_len=run.byte_len, records=run.records, kind=first.kind, person=first.person,
+            device=first.device, boot=first.boot, activity=first.activity, stream=first.stream,
+            segment=first.segment, first_batch=first.batch, last_batch=run.last_batch,
+            day=first.day, seen=at, superseded_ms=0,
+        )  # fmt: skip
+        held = data[run.byte_from : run.byte_from + run.byte_len]
+        group = group_of(row.kind, row.stream, row.person, row.day)
+        groups.setdefault(group, []).append(bundle.Source(row=row, data=held))
+    for sources in groups.values():
+        sources.sort(key=lambda source: bundle.order(source.row))
+    return groups
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.__name__)
