@@ -43,6 +43,9 @@ class S3Side:
             ),
         )
 
+    def settle(self, name: str) -> None:
+        """Do nothing: an answer of S3 is a promise."""
+
     def versions(self, prefix: str) -> Iterator[Version]:
         """Yield the hidden versions; nothing where the bucket has none."""
         for page in self._pages("list_object_versions", prefix):

@@ -1,7 +1,7 @@
 """What a store keeps beside its objects: versions that a listing hides, uploads that never ended.
 
 Both hold people's bytes outside of any name, so erasing and auditing must see them. obstore shows
-neither; ``s3_side`` does, for S3. A store without them has ``NO_SIDE``. Pure but for its users.
+neither; ``s3_side`` and ``folder_side`` do. A store without them has ``NO_SIDE``.
 """
 
 from collections.abc import Iterator
@@ -31,6 +31,10 @@ class Upload:
 class Side(Protocol):
     """One bucket's hidden part, as one identity; errors are those of ``store.Store``."""
 
+    def settle(self, name: str) -> None:
+        """Make sure of what was just put or removed, where the backend has not."""
+        ...
+
     def versions(self, prefix: str) -> Iterator[Version]:
         """Yield the hidden versions of every name that begins so."""
         ...
@@ -49,6 +53,9 @@ class Side(Protocol):
 
 
 class _NoSide:
+    def settle(self, name: str) -> None:
+        del name
+
     def versions(self, prefix: str) -> Iterator[Version]:
         del prefix
         return iter(())

@@ -16,6 +16,7 @@ from overt_sinks.stores import backends
 from overt_sinks.stores.backends import Backend
 from overt_sinks.stores.environment import unheard
 from overt_sinks.stores.failures import AlreadyExists, Archived, Changed, NotFound, translated
+from overt_sinks.stores.folder_side import FolderSide
 from overt_sinks.stores.side import NO_SIDE, Side, Upload, Version
 from overt_sinks.stores.target import Keys, Kind, Site, Target, target
 
@@ -78,12 +79,15 @@ class Store:
                 self.backend, name, data, attributes=kept, mode="create", use_multipart=False
             )
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as exc:
+            # Whoever put it may have died before it was safe, and it is about to be relied on.
+            self._side.settle(name)
             raise AlreadyExists("the name is taken", reason="exists") from exc
         except _ERRORS as exc:
             failure = translated(exc)
             if isinstance(failure, Refused) and self._stands(name):
                 raise AlreadyExists("the name is taken", reason="exists") from exc
             raise failure from exc
+        self._side.settle(name)
 
     def read(self, name: str) -> bytes:
         """Return a whole object.
@@ -134,6 +138,7 @@ class Store:
                 if self.head(name).etag != etag:
                     raise Changed("another object stands there", reason="changed")
                 obstore.put(self.backend, name, data, mode="overwrite", use_multipart=False)
+                self._side.settle(name)
                 return
             unchanged: obstore.UpdateVersion = {"e_tag": etag, "version": etag}
             obstore.put(self.backend, name, data, mode=unchanged, use_multipart=False)
@@ -147,9 +152,10 @@ class Store:
         try:
             obstore.delete(self.backend, name)
         except (exceptions.NotFoundError, FileNotFoundError):
-            return
+            pass
         except _ERRORS as exc:
             raise translated(exc) from exc
+        self._side.settle(name)
 
     def list(self, folder: str) -> Iterator[Listed]:
         """Yield the objects below a folder; in no promised order."""
@@ -207,7 +213,7 @@ def open_store(url: str, bucket: str, keys: Keys | None, site: Site | None = Non
     place = site or Site()
     where = target(url, place, has_keys=keys is not None)
     if where.folder is not None:
-        return Store(backends.folder(where.folder, bucket))
+        return Store(backends.folder(where.folder, bucket), FolderSide(where.folder / bucket))
     identity = keys or Keys(access="", secret="")  # target refused a store that needs one
     with unheard():
         backend = backends.remote(where, bucket, identity, place)
