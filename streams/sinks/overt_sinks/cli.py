@@ -2,7 +2,7 @@
 
 import typer
 
-from overt_sinks.commands import gaps, reconcile, run, sweep, verify
+from overt_sinks.commands import gaps, index, publish, reconcile, run, sweep, verify
 
 # Tracebacks of the command line's library would show local variables: sealed content among them.
 app = typer.Typer(
@@ -14,6 +14,8 @@ verify.register(app)
 sweep.register(app)
 gaps.register(app)
 reconcile.register(app)
+index.register(app)
+publish.register(app)
 
 
 def main() -> None:
