@@ -10,8 +10,8 @@ runs (a replay), with the same or with another raw hash (a clone: readers take n
 A run becomes visible with its object's row, in one transaction. When records are moved into another
 object, runs of the new place appear and those of the old one are *superseded* in one transaction:
 superseded runs are listed no more, and stay readable by name until their object is deleted, so that
-whoever listed them can finish reading. A run that takes the place of others has the highest ``seen``
-of theirs: a reader that polls never misses a record by a move, and never sees one come back.
+whoever listed them can finish reading. A run that takes the place of others has the highest
+``seen`` of theirs: a reader that polls never misses a record by a move, and sees none come back.
 
 The tables are made and migrated by the sinks (``overt-sink index upgrade``); this DDL is the shape
 that the newest migration leaves, which a test holds.
