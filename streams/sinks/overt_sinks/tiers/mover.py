@@ -146,10 +146,13 @@ class Mover:
 
     def _read(self, move: Move, copy: Copy) -> step.Event:
         try:
-            return step.Found(copy.is_same(self.tiers[move.tier].read(move.target)))
+            is_same = copy.is_same(self.tiers[move.tier].read(move.target))
         except NotFound:
             # The eraser took it away, or it was never there.
             return self._standing(move) or step.Missing(self._spread())
+        if is_same:
+            return step.Found(is_same=True)
+        return self._standing(move) or step.Found(is_same=False)
 
     def _standing(self, move: Move) -> step.Event | None:
         """Return what became of a move meanwhile; None if it is still to be done."""

@@ -4,15 +4,17 @@ Everything that decides over runs or objects of a tier takes the same lock, so t
 switch, an expiry and an erasure never see each other half done.
 """
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from overt_sinks.index import HOT, tables
-from overt_sinks.index.engine import Engine, lock
-from overt_sinks.index.inventory_rows import Standing
+from overt_sinks.index import HOT, inventory_rows, tables
+from overt_sinks.index.engine import AT_ONCE, Engine, lock
+from overt_sinks.index.inventory_rows import RunRow, Standing
+from overt_sinks.index.ranges import joined
 from overt_sinks.tiers.plan import State
 
 _RUNS, _OBJECTS, _LINKS = tables.runs, tables.objects, tables.links
@@ -109,3 +111,49 @@ def _with_range(row: sa.RowMapping) -> tuple[Standing, Range]:
         last_offset=values.pop("last_offset"),
     )  # fmt: skip
     return Standing(class_=values.pop("class"), **values), covers
+
+
+def active_runs(db: sa.Connection, name: str) -> list[RunRow]:
+    """Return the runs of an object that are not superseded."""
+    return [run for run in inventory_rows.runs_of(db, name) if not run.superseded_ms]
+
+
+def drop_runs(db: sa.Connection, names: Sequence[str]) -> None:
+    """Drop runs."""
+    for at in range(0, len(names), AT_ONCE):
+        db.execute(_RUNS.delete().where(_RUNS.c.run.in_(names[at : at + AT_ONCE])))
+
+
+def hot_of(
+    db: sa.Connection, offsets: Mapping[tuple[str, int], Sequence[tuple[int, int]]]
+) -> list[str]:
+    """Return the hot objects that were created with any of these offsets and still stand."""
+    found = []
+    for (topic_id, partition), ranges in offsets.items():
+        own = joined(ranges)
+        query = (
+            sa.select(_OBJECTS.c.object, _LINKS.c.first_offset, _LINKS.c.last_offset)
+            .join(_LINKS, _LINKS.c.object == _OBJECTS.c.object)
+            .where(
+                _OBJECTS.c.tier == HOT, _LINKS.c.topic_id == topic_id,
+                _LINKS.c.kafka_part == partition, _LINKS.c.first_offset <= own[-1][1],
+                _LINKS.c.last_offset >= own[0][0],
+            )
+        )  # fmt: skip
+        for name, first, last in db.execute(query):
+            at = bisect_left(own, first, key=lambda pair: pair[1])
+            if at < len(own) and own[at][0] <= last:
+                found.append(name)
+    return sorted(found)
+
+
+def is_leaving(db: sa.Connection, name: str) -> bool:
+    """Whether an object has no row any more, or no run that points into it."""
+    query = sa.select(_RUNS.c.run).where(_RUNS.c.object == name).limit(1)
+    return db.execute(query).first() is None
+
+
+def is_as_before(engine: Engine, row: Standing) -> bool:
+    """Whether an object's row is still what it was."""
+    with engine.transaction() as db:
+        return object_row(db, row.object) == row
