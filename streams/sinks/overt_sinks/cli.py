@@ -2,7 +2,18 @@
 
 import typer
 
-from overt_sinks.commands import gaps, index, publish, reconcile, run, sweep, verify
+from overt_sinks.commands import (
+    gaps,
+    index,
+    move,
+    people,
+    publish,
+    reconcile,
+    run,
+    sweep,
+    tiers,
+    verify,
+)
 
 # Tracebacks of the command line's library would show local variables: sealed content among them.
 app = typer.Typer(
@@ -12,6 +23,9 @@ app = typer.Typer(
 run.register(app)
 verify.register(app)
 sweep.register(app)
+move.register(app)
+tiers.register(app)
+people.register(app)
 gaps.register(app)
 reconcile.register(app)
 index.register(app)

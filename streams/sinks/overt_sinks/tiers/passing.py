@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from overt_schemas.errors import Transient
+from overt_sinks import telemetry
 from overt_sinks.naming import Partition
 from overt_sinks.tiers import move_rows, object_rows, plan, plan_rows
 from overt_sinks.tiers.mover import Mover
@@ -28,6 +30,31 @@ def run(mover: Mover, committed: Mapping[Partition, int] | None, tell: Tell) -> 
     tell(len(groups), len(groups))
     _merge(mover)
     _go_cold(mover)
+
+
+def run_patiently(mover: Mover, committed: Mapping[Partition, int] | None, tell: Tell) -> None:
+    """Do a pass; one that store or index cut short is told, and the next goes on."""
+    try:
+        run(mover, committed, tell)
+    except Transient as exc:
+        telemetry.move_retried(exc.reason)
+
+
+def restore(mover: Mover, tell: Tell, *, name: str = "", person: str = "", day: str = "") -> int:
+    """Bring cold objects back: one by name, or those of one person's day; return how many.
+
+    What is back stays warm as long as what is fresh.
+    """
+    names = [name]
+    if not name:
+        with mover.engine.transaction() as db:
+            found = object_rows.still(db, COLD, day, person=person, day=day)
+        names = [row.object for row in found]
+    for n, wanted in enumerate(names):
+        tell(n, len(names))
+        carry(mover, Kind.RESTORE, WARM, wanted)
+    tell(len(names), len(names))
+    return len(names)
 
 
 def carry(mover: Mover, kind: Kind, tier: str, name: str) -> bool:
