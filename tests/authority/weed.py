@@ -80,12 +80,8 @@ def running(folder: Path) -> Iterator[Weed]:
             _await(lambda tier=tier: _made(made, tier), process, layout)
         yield made
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()  # its way of stopping may take many seconds, and its data goes anyway
+        process.wait()
         shutil.rmtree(sockets, ignore_errors=True)
 
 

@@ -10,13 +10,13 @@ import pytest
 from overt_schemas import api
 from overt_schemas.errors import Malformed, OvertError, Permanent, Refused, Transient
 from overt_subscriber import ranges as offers
-from overt_subscriber.bulk import LEAST_MEAN_BYTES, Bulk
+from overt_subscriber.bulk import LEAST_BYTES, Bulk
 from overt_subscriber.ranges import Offer
 from overt_subscriber.runs import Page, Run
 from overt_subscriber.settings import Ranges
 from tests.subscriber.range_server import FAULTS, Server, serving
 
-SIZE = 200_000
+SIZE = LEAST_BYTES + 100
 SECRET = "X-Amz-Signature=secret-of-a-url"
 
 
@@ -170,6 +170,23 @@ def test_where_none_are_offered_the_authority_reads_as_ever(
     assert server.seen == []
 
 
+@pytest.mark.parametrize("fault", ["", "403"])
+def test_small_runs_among_large_ones_come_from_the_authority_in_their_places(
+    server: Server, fault: str
+) -> None:
+    server.fault = lambda number: fault if number == 1 else ""
+    runs = [run(n, SIZE if n % 3 else 1000 + n) for n in range(12)]
+    twin = Twin(server, joined=2)
+
+    with Bulk(twin, SETTINGS) as bulk:
+        assert bulk.read("g-1", runs) == whole(runs)
+
+    (small,) = [set(names) for what, names in twin.asked if what == "read"]
+    assert {"r0", "r3", "r6", "r9"} <= small
+    assert len(small) == (6 if fault else 4)
+    assert len(server.seen) == 4
+
+
 def test_a_url_is_not_used_in_its_last_seconds(server: Server) -> None:
     twin, runs = Twin(server, valid_s=5), [run(number) for number in range(8)]
 
@@ -183,7 +200,7 @@ def test_a_url_is_not_used_in_its_last_seconds(server: Server) -> None:
     ("runs", "settings"),
     [
         ([run(1)], SETTINGS),
-        ([run(n, LEAST_MEAN_BYTES - 1) for n in range(100)], SETTINGS),
+        ([run(n, LEAST_BYTES - 1) for n in range(100)], SETTINGS),
         ([run(n) for n in range(9)], Ranges(enabled=False)),
     ],
     ids=["small", "many-small", "switched-off"],
@@ -228,8 +245,8 @@ def changed(**fields: Any) -> Callable[[dict[str, Any]], Any]:
         lambda answer: {"ranges": [{"run": row["run"]} for row in answer["ranges"]], "valid_s": 9},
     ],
     ids=[
-        "other-run", "in-the-clear", "ftp", "user", "no-host", "no-text", "shorter", "cookie", "list",
-        "no-range", "one-less", "reversed", "no-number", "no-list", "no-url",
+        "other-run", "in-the-clear", "ftp", "user", "no-host", "no-text", "shorter", "cookie",
+        "list", "no-range", "one-less", "reversed", "no-number", "no-list", "no-url",
     ],
 )  # fmt: skip
 def test_an_offer_that_is_not_exactly_what_was_asked_for_is_not_taken(

@@ -1,6 +1,6 @@
 """Large readings straight from the store, by ranges that the authority hands out for a minute.
 
-A ``stored.Store``: listings, and whatever is too small or not offered, go to the authority as ever.
+A ``stored.Store``: listings, small runs, and whatever is not offered, go to the authority as ever.
 What a range does not bring (refused, expired, cut short, a store that cannot be reached) is read
 from the authority instead, so a store can cost time and never data. In memory is one reading, into
 which a few connections write at once.
@@ -27,7 +27,9 @@ from overt_subscriber.stored import Store
 
 CHUNK_BYTES = 32 * 1_048_576  # a reading: some seconds, so no URL of it gets old
 MOST_RUNS = 1_000  # of one offer
-LEAST_MEAN_BYTES = 128 * 1024  # below, a request a run costs more than the authority's streaming
+# Of a run that is asked for by itself: a request costs a store some milliseconds. On loopback a
+# range of 1 MB is as fast as the authority's streaming, one of 256 KB half as fast.
+LEAST_BYTES = 512 * 1024
 _REST_S = 300.0  # until a road that was not there is tried again
 _TIMEOUT_S = 10.0  # a read that brings nothing
 _LONGEST_S = 60.0  # a range altogether: else a store could hold us for ever, byte by byte
@@ -69,58 +71,68 @@ class Bulk:
 
     def read(self, grant: str, runs: list[Run]) -> bytes | bytearray:
         """Return the bytes of these runs, in this order; raises as the authority's client does."""
-        if not self._is_worth_it(runs):
-            return self._authority.read(grant, runs)
+        large = self._large(runs)
         began_s = self._now_s()
+        offered = self._offered(grant, [runs[at] for at in large], began_s) if large else None
+        if offered is None:
+            return self._authority.read(grant, runs)
+        body = bytearray(sum(run.bytes for run in runs))
+        places = _places(runs, memoryview(body))
+        wanted = [(one, [large[at] for at in one.runs]) for one in offered.ranges]
+        until_s = began_s + offered.valid_s - _EARLY_S
+        came = list(self._pool.map(
+            lambda item: self._came(item[0], [places[at] for at in item[1]], until_s), wanted
+        ))  # fmt: skip
+        if not any(came):
+            self._not_before_s = began_s + _REST_S
+        telemetry.ranges_read(len(came), came.count(False), len(body))
+        there = {
+            at for (_, own), is_there in zip(wanted, came, strict=True) if is_there for at in own
+        }
+        left = [at for at in range(len(runs)) if at not in there]
+        if left:
+            rest = memoryview(self._authority.read(grant, [runs[at] for at in left]))
+            for at in left:
+                places[at][:], rest = rest[: runs[at].bytes], rest[runs[at].bytes :]
+        return body
+
+    def _large(self, runs: Sequence[Run]) -> list[int]:
+        """Return the positions of the runs that are worth a request each; none if few are."""
+        if not self._settings.enabled or self._now_s() < self._not_before_s:
+            return []
+        large = [at for at, run in enumerate(runs) if run.bytes >= LEAST_BYTES][:MOST_RUNS]
+        size = sum(runs[at].bytes for at in large)
+        return large if size >= self._settings.at_least_bytes else []
+
+    def _offered(self, grant: str, runs: Sequence[Run], now_s: float) -> Offer | None:
         try:
-            offered = self._authority.ranges(grant, runs)
+            return self._authority.ranges(grant, runs)
         except (Permanent, Transient) as exc:
             # What refuses the grant or a run says so to READ as well. An authority that knows no
             # ranges refuses the road.
             if not isinstance(exc, Refused) or exc.reason == api.WRONG_IDENTITY:
-                self._not_before_s = began_s + _REST_S
-            return self._authority.read(grant, runs)
-        body = bytearray(sum(run.bytes for run in runs))
-        missing = self._fetch(offered, body, began_s + offered.valid_s - _EARLY_S)
-        if len(missing) == len(offered.ranges):
-            self._not_before_s = began_s + _REST_S
-        left = [runs[at] for one in missing for at in one.runs]
-        telemetry.ranges_read(len(offered.ranges), len(missing), len(body))
-        if left:
-            rest = memoryview(self._authority.read(grant, left))
-            for one in missing:
-                body[one.at : one.at + one.size] = rest[: one.size]
-                rest = rest[one.size :]
-        return body
+                self._not_before_s = now_s + _REST_S
+            return None
 
-    def _is_worth_it(self, runs: Sequence[Run]) -> bool:
-        size = sum(run.bytes for run in runs)
-        return (
-            self._settings.enabled
-            and self._now_s() >= self._not_before_s
-            and size >= max(self._settings.at_least_bytes, len(runs) * LEAST_MEAN_BYTES)
-            and len(runs) <= MOST_RUNS
-        )
+    def _came(self, wanted: Range, into: Sequence[memoryview], until_s: float) -> bool:
+        """Write a range to its places; whether it came."""
+        if self._now_s() >= until_s:
+            telemetry.range_failed("expired")
+            return False
+        try:
+            self._roads.get(wanted, into)
+        except Transient as exc:
+            telemetry.range_failed(exc.reason)
+            return False
+        return True
 
-    def _fetch(self, offered: Offer, body: bytearray, until_s: float) -> list[Range]:
-        """Write the ranges to their places; return those that did not come."""
-        view = memoryview(body)
 
-        def one(wanted: Range) -> bool:
-            if self._now_s() >= until_s:
-                telemetry.range_failed("expired")
-                return False
-            try:
-                self._roads.get(wanted, view[wanted.at : wanted.at + wanted.size])
-            except Transient as exc:
-                telemetry.range_failed(exc.reason)
-                return False
-            return True
-
-        came = list(self._pool.map(one, offered.ranges))
-        view.release()
-        return [wanted for wanted, is_there in zip(offered.ranges, came, strict=True)
-                if not is_there]  # fmt: skip
+def _places(runs: Sequence[Run], body: memoryview) -> list[memoryview]:
+    places, at = [], 0
+    for run in runs:
+        places.append(body[at : at + run.bytes])
+        at += run.bytes
+    return places
 
 
 class _Roads:
@@ -143,8 +155,8 @@ class _Roads:
         for connection in self._all:
             connection.close()
 
-    def get(self, wanted: Range, into: memoryview) -> None:
-        """Write exactly the bytes of a range."""
+    def get(self, wanted: Range, into: Sequence[memoryview]) -> None:
+        """Write exactly the bytes of a range, one place after the other."""
         connection = self._connection(wanted)
         try:
             # The library follows no redirect, knows no proxy and keeps no cookie.
@@ -188,14 +200,15 @@ def _check(answer: http.client.HTTPResponse, wanted: Range) -> None:
         raise Transient("the store answers with another range", reason="length")
 
 
-def _fill(answer: http.client.HTTPResponse, into: memoryview) -> None:
+def _fill(answer: http.client.HTTPResponse, into: Sequence[memoryview]) -> None:
     until_s = time.monotonic() + _LONGEST_S
-    at = 0
-    while at < len(into):
-        if time.monotonic() > until_s:
-            raise Transient("the store is too slow", reason="slow")
-        count = answer.readinto(into[at : at + _PIECE])
-        if not count:
-            raise Transient("the store's answer was cut short", reason="short")
-        at += count
+    for place in into:
+        at = 0
+        while at < len(place):
+            if time.monotonic() > until_s:
+                raise Transient("the store is too slow", reason="slow")
+            count = answer.readinto(place[at : at + _PIECE])
+            if not count:
+                raise Transient("the store's answer was cut short", reason="short")
+            at += count
     answer.read()  # marks it as read, so that the connection serves again

@@ -24,7 +24,6 @@ class Range:
     Attributes:
         first: the object's byte that it begins with.
         size: how many bytes.
-        at: where they belong in what was asked for.
         runs: positions of its runs in what was asked for.
     """
 
@@ -34,7 +33,6 @@ class Range:
     target: str = field(repr=False)
     first: int
     size: int
-    at: int
     runs: range
 
     @property
@@ -64,18 +62,17 @@ def offer(answer: Mapping[str, Any], runs: Sequence[Run]) -> Offer:
         starts = [at for at, row in enumerate(rows) if "url" in row]
         if starts[:1] != [0]:
             raise Malformed("authority offers ranges that begin nowhere", reason="ranges")
-        made, before = [], 0
-        for at, end in zip(starts, [*starts[1:], len(rows)], strict=True):
-            size = sum(run.bytes for run in runs[at:end])
-            made.append(_range(rows[at], before, size, range(at, end)))
-            before += size
+        made = [
+            _range(rows[at], sum(run.bytes for run in runs[at:end]), range(at, end))
+            for at, end in zip(starts, [*starts[1:], len(rows)], strict=True)
+        ]
         return Offer(ranges=tuple(made), valid_s=int(answer["valid_s"]))
     except (KeyError, TypeError, ValueError):
         # Not chained: what could not be read may hold a URL.
         raise Malformed("authority's offer of ranges is not one", reason="ranges") from None
 
 
-def _range(row: Mapping[str, Any], at: int, size: int, runs: range) -> Range:
+def _range(row: Mapping[str, Any], size: int, runs: range) -> Range:
     headers = {str(name).lower(): str(value) for name, value in row["headers"].items()}
     asked = _RANGE.fullmatch(headers.pop("range", ""))
     if asked is None or headers:
@@ -89,5 +86,5 @@ def _range(row: Mapping[str, Any], at: int, size: int, runs: range) -> Range:
         raise Malformed("authority offers a range over a way that is not private", reason="ranges")
     return Range(
         secure=parts.scheme == "https", host=parts.hostname, port=parts.port,
-        target=f"{parts.path}?{parts.query}", first=first, size=size, at=at, runs=runs,
+        target=f"{parts.path}?{parts.query}", first=first, size=size, runs=runs,
     )  # fmt: skip
