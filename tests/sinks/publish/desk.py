@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from overt_sinks.index import Index, gone_rows, reading_rows, tables
-from overt_sinks.publish.place import Place
+from overt_sinks.publish.place import Place, Remote
 from overt_sinks.publish.publishing import Limits, Outcome, publish
 from tests.sinks.made import TOPIC_ID, WHERE
 from tests.sinks.publish import reading
@@ -16,8 +16,11 @@ DAYS = ("2026-11-23", "2026-11-24", "2026-11-25")
 class Desk:
     """An index with rows set by hand, and publications of it."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(
+        self, folder: Path, url: str, warehouse: str = "", remote: Remote | None = None
+    ) -> None:
         self.folder, self.index, self.seen = folder, Index(url), 0
+        self.warehouse, self.remote = warehouse or f"file://{folder}/warehouse", remote
         self.index.create()
 
     def add(self, person: str, day: str, count: int = 3, tier: str = "hot") -> str:
@@ -49,9 +52,7 @@ class Desk:
 
     def publish(self, now_s: float | None = None, **limits: float) -> Outcome:
         at = time.time() if now_s is None else now_s
-        place = Place(
-            f"sqlite:///{self.folder}/catalog.db", f"file://{self.folder}/warehouse", None
-        )
+        place = Place(f"sqlite:///{self.folder}/catalog.db", self.warehouse, self.remote)
         return publish(
             self.index, place, self.folder / "lock", Limits(**limits), lambda: at,
             lambda _done, _total: None,
