@@ -1,15 +1,16 @@
 """Versions and half-done uploads of an S3 bucket. SHELL, over boto3: obstore has neither."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any, TypeVar
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from overt_schemas.errors import OvertError, Permanent
+from overt_sinks.stores.environment import unheard
 from overt_sinks.stores.failures import refused, silent, stumbled
 from overt_sinks.stores.side import Upload, Version
+from overt_sinks.stores.target import Keys, Site
 
 _TIMEOUT_S = 20
 _CONNECT_S = 3
@@ -22,29 +23,34 @@ _REFUSALS, _TOO_MANY, _SERVER = frozenset({401, 403}), 429, 500
 
 
 class S3Side:
-    """One bucket at ``endpoint`` as one identity (access and secret key)."""
+    """One bucket at ``endpoint`` as one identity; nothing is loaded or asked before it is used."""
 
-    def __init__(
-        self, endpoint: str, bucket: str, keys: tuple[str, str], region: str, virtual: bool = False
-    ) -> None:
-        self._bucket = bucket
-        self._client: Any = boto3.session.Session().client(
-            "s3",
-            endpoint_url=endpoint,
-            aws_access_key_id=keys[0],
-            aws_secret_access_key=keys[1],
-            region_name=region,
-            config=Config(
-                signature_version="s3v4",
-                connect_timeout=_CONNECT_S,
-                read_timeout=_TIMEOUT_S,
-                retries={"total_max_attempts": 2, "mode": "standard"},
-                s3={"addressing_style": "virtual" if virtual else "path"},
-            ),
-        )
+    def __init__(self, endpoint: str, bucket: str, keys: Keys, site: Site) -> None:
+        self._endpoint, self._bucket = endpoint, bucket
+        self._keys, self._site = keys, site
 
-    def settle(self, name: str) -> None:
-        """Do nothing: an answer of S3 is a promise."""
+    @cached_property
+    def _client(self) -> Any:
+        # It takes long to import and to make, and a sink never needs it.
+        with unheard():
+            import boto3
+            from botocore.config import Config
+
+            style = "virtual" if self._site.virtual_hosted else "path"
+            return boto3.session.Session().client(
+                "s3",
+                endpoint_url=self._endpoint,
+                aws_access_key_id=self._keys.access,
+                aws_secret_access_key=self._keys.secret,
+                region_name=self._site.region,
+                config=Config(
+                    signature_version="s3v4",
+                    connect_timeout=_CONNECT_S,
+                    read_timeout=_TIMEOUT_S,
+                    retries={"total_max_attempts": 2, "mode": "standard"},
+                    s3={"addressing_style": style},
+                ),
+            )
 
     def versions(self, prefix: str) -> Iterator[Version]:
         """Yield the hidden versions; nothing where the bucket has none."""

@@ -31,10 +31,6 @@ class Upload:
 class Side(Protocol):
     """One bucket's hidden part, as one identity; errors are those of ``store.Store``."""
 
-    def settle(self, name: str) -> None:
-        """Make sure of what was just put or removed, where the backend has not."""
-        ...
-
     def versions(self, prefix: str) -> Iterator[Version]:
         """Yield the hidden versions of every name that begins so."""
         ...
@@ -53,9 +49,6 @@ class Side(Protocol):
 
 
 class _NoSide:
-    def settle(self, name: str) -> None:
-        del name
-
     def versions(self, prefix: str) -> Iterator[Version]:
         del prefix
         return iter(())

@@ -5,7 +5,7 @@ that one conformance suite holds them to the same words. An upload is one reques
 what is half done does not exist. Rights are the store's business: a sink may put, and not delete.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import obstore
@@ -17,8 +17,9 @@ from overt_sinks.stores.backends import Backend
 from overt_sinks.stores.environment import unheard
 from overt_sinks.stores.failures import AlreadyExists, Archived, Changed, NotFound, translated
 from overt_sinks.stores.folder_side import FolderSide
+from overt_sinks.stores.s3_side import S3Side
 from overt_sinks.stores.side import NO_SIDE, Side, Upload, Version
-from overt_sinks.stores.target import Keys, Kind, Site, Target, target
+from overt_sinks.stores.target import Keys, Kind, Site, target
 
 __all__ = [
     "AlreadyExists",
@@ -57,9 +58,16 @@ class Head:
 class Store:
     """One bucket as one identity."""
 
-    def __init__(self, backend: Backend, side: Side = NO_SIDE) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        side: Side = NO_SIDE,
+        settle: Callable[[str], None] = lambda _name: None,
+    ) -> None:
+        """``settle`` makes sure of what was put under a name or removed, if the backend has not."""
         self.backend = backend
         self._side = side
+        self._settle = settle
         self._is_folder = isinstance(backend, store.LocalStore)
 
     def create(self, name: str, data: bytes, storage_class: str = "") -> None:
@@ -80,14 +88,14 @@ class Store:
             )
         except (exceptions.AlreadyExistsError, exceptions.PreconditionError) as exc:
             # Whoever put it may have died before it was safe, and it is about to be relied on.
-            self._side.settle(name)
+            self._settle(name)
             raise AlreadyExists("the name is taken", reason="exists") from exc
         except _ERRORS as exc:
             failure = translated(exc)
             if isinstance(failure, Refused) and self._stands(name):
                 raise AlreadyExists("the name is taken", reason="exists") from exc
             raise failure from exc
-        self._side.settle(name)
+        self._settle(name)
 
     def read(self, name: str) -> bytes:
         """Return a whole object.
@@ -138,7 +146,7 @@ class Store:
                 if self.head(name).etag != etag:
                     raise Changed("another object stands there", reason="changed")
                 obstore.put(self.backend, name, data, mode="overwrite", use_multipart=False)
-                self._side.settle(name)
+                self._settle(name)
                 return
             unchanged: obstore.UpdateVersion = {"e_tag": etag, "version": etag}
             obstore.put(self.backend, name, data, mode=unchanged, use_multipart=False)
@@ -155,7 +163,7 @@ class Store:
             pass
         except _ERRORS as exc:
             raise translated(exc) from exc
-        self._side.settle(name)
+        self._settle(name)
 
     def list(self, folder: str) -> Iterator[Listed]:
         """Yield the objects below a folder; in no promised order."""
@@ -213,22 +221,13 @@ def open_store(url: str, bucket: str, keys: Keys | None, site: Site | None = Non
     place = site or Site()
     where = target(url, place, has_keys=keys is not None)
     if where.folder is not None:
-        return Store(backends.folder(where.folder, bucket), FolderSide(where.folder / bucket))
+        side = FolderSide(where.folder / bucket)
+        return Store(backends.folder(where.folder, bucket), side, side.settle)
+    is_s3 = where.kind is Kind.S3
     identity = keys or Keys(access="", secret="")  # target refused a store that needs one
     with unheard():
         backend = backends.remote(where, bucket, identity, place)
-        return Store(backend, _side(where, bucket, identity, place))
-
-
-def _side(where: Target, bucket: str, keys: Keys, site: Site) -> Side:
-    if where.kind is not Kind.S3:
-        return NO_SIDE
-    # boto3 takes long to import, and a directory's sink never needs it.
-    from overt_sinks.stores.s3_side import S3Side
-
-    return S3Side(
-        where.endpoint, bucket, (keys.access, keys.secret), site.region, site.virtual_hosted
-    )
+    return Store(backend, S3Side(where.endpoint, bucket, identity, place) if is_s3 else NO_SIDE)
 
 
 def _below(folder: str) -> str:
