@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 from overt_sinks.index import Index, gone_rows, reading_rows, tables
+from overt_sinks.index.engine import Engine
 from overt_sinks.publish.place import Place, Remote
 from overt_sinks.publish.publishing import Limits, Outcome, publish
 from tests.sinks.made import TOPIC_ID, WHERE
@@ -20,6 +21,7 @@ class Desk:
         self, folder: Path, url: str, warehouse: str = "", remote: Remote | None = None
     ) -> None:
         self.folder, self.index, self.seen = folder, Index(url), 0
+        self.catalog = f"sqlite:///{folder}/catalog.db"
         self.warehouse, self.remote = warehouse or f"file://{folder}/warehouse", remote
         self.index.create()
 
@@ -50,11 +52,13 @@ class Desk:
             db.execute(tables.runs.delete().where(tables.runs.c.person == person))
             gone_rows.add(db, TOPIC_ID, 2, [(0, 5)], gone_rows.ERASED, 1)
 
-    def publish(self, now_s: float | None = None, **limits: float) -> Outcome:
+    def publish(
+        self, now_s: float | None = None, *, by: Engine | None = None, **limits: float
+    ) -> Outcome:
         at = time.time() if now_s is None else now_s
-        place = Place(f"sqlite:///{self.folder}/catalog.db", self.warehouse, self.remote)
+        place = Place(self.catalog, self.warehouse, self.remote)
         return publish(
-            self.index, place, self.folder / "lock", Limits(**limits), lambda: at,
+            by or self.index, place, self.folder / "lock", Limits(**limits), lambda: at,
             lambda _done, _total: None,
         )  # fmt: skip
 
