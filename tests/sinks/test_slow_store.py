@@ -71,3 +71,17 @@ def test_what_is_held_stays_within_the_budget_however_long_the_store_takes(desk:
     assert "resume" in consumer.calls
     assert [offset for offset, _ in desk.stored(0)] == list(range(COUNT))
     assert [offset for offset, _ in desk.stored(1)] == list(range(OTHERS))
+
+
+def test_a_backlog_becomes_full_objects_however_old_its_records_are(desk: Desk) -> None:
+    store = desk.store
+    assert isinstance(store, Slowly)
+    store.back.set()
+    lazy = Limits(object_bytes=100_000, budget_bytes=400_000)
+
+    # Kafka took them in long ago, by its clock; what counts is when the sink got them.
+    desk.run(lambda c: c.give(0), limits=lazy, until=lambda d: d.committed[0][0] == COUNT)
+
+    sizes = [item.size for item in store.list("topic=overt.part.v1")]
+    assert sum(size > lazy.object_bytes // 2 for size in sizes) >= len(sizes) - 1
+    assert len(sizes) < COUNT * RECORD // lazy.object_bytes + 2

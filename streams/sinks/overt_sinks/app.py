@@ -75,7 +75,9 @@ def checked_store(config: Settings) -> Store:
         store.url, store.hot, settings.store_keys(store), settings.second_keys(store),
         settings.site(store), store.filer_probe_url,
     )  # fmt: skip
-    telemetry.probe_passed(found.second_identity, bool(store.filer_probe_url))
+    telemetry.probe_passed(
+        found.second_identity, bool(store.filer_probe_url), found.lost_answer, found.versioning
+    )
     return bucket
 
 

@@ -48,8 +48,12 @@ def sink_ready(partitions: int) -> None:
     _say("sink_ready", partitions=partitions)
 
 
-def probe_passed(second_identity: bool, side_door: bool) -> None:
-    _say("probe_passed", second_identity=second_identity, side_door=side_door)
+def probe_passed(second_identity: bool, side_door: bool, lost_answer: bool, versions: str) -> None:
+    # What could not be tried is said, and whether deleting leaves versions behind.
+    _say(
+        "probe_passed", second_identity=second_identity, side_door=side_door,
+        lost_answer=lost_answer, versions=versions,
+    )  # fmt: skip
 
 
 def partitions_assigned(count: int) -> None:
