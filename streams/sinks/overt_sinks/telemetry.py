@@ -133,6 +133,10 @@ def hot_kept(reason: str) -> None:
     _warn("hot_kept", reason=reason)
 
 
+def removal_left(reason: str) -> None:
+    _warn("removal_left", reason=reason)
+
+
 def hold_changed(what: str) -> None:
     _say("hold_changed", what=what)
 

@@ -86,13 +86,16 @@ def retention_run(config: Config, output: Output = "text", progress_: Progress =
     telemetry.configure()
     with told():
         from overt_schemas.clock import SystemClock
-        from overt_sinks.tiers import expiry, wiring
+        from overt_sinks.tiers import expiry, settling, wiring
         from overt_sinks.tiers.buckets import open_buckets
 
         settings = load(config)
         with wiring.open_index(settings) as index:
+            tiers_ = open_buckets(settings)
+            # What a mover may not delete, and what was begun before.
+            settling.settle(wiring.mover(settings, index, wiring.stopping()), None)
             done = expiry.expire(
-                index, open_buckets(settings), wiring.retention(settings), SystemClock(),
+                index, tiers_, wiring.retention(settings), SystemClock(),
                 progress("retention", "objects", wanted=progress_),
             )  # fmt: skip
     text = f"{done.objects} objects expired, {done.records} records, {done.held} on hold"

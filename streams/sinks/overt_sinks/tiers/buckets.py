@@ -86,7 +86,6 @@ def block(bucket: Bucket, name: str) -> None:
                 return
             remove(bucket, name)
         else:
-            bucket.purge(name)
             return
     raise Transient("a name is taken again and again", reason="store")
 

@@ -4,12 +4,13 @@ In memory are one target and its sources (about three times ``object_bytes`` at 
 anywhere, it goes on where it was; several may run at once, beside sinks and an eraser.
 """
 
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from overt_schemas.clock import Clock
-from overt_schemas.errors import Malformed, OvertError, Permanent, Transient
+from overt_schemas.errors import Malformed, OvertError, Permanent, Refused, Transient
 from overt_sinks import telemetry
 from overt_sinks.index.engine import Engine
 from overt_sinks.stores.store import AlreadyExists, NotFound
@@ -173,7 +174,9 @@ class Mover:
         # Only a move that was never switched is cancelled, so nobody needs what stands there. Of
         # one that is forgotten nobody knows: it may have been done long ago.
         if state is State.CANCELLED:
-            buckets.block(self.tiers[move.tier], move.target)
+            # Whoever may not take away what stands there leaves it to one who may.
+            with contextlib.suppress(Refused):
+                buckets.block(self.tiers[move.tier], move.target)
         return step.Blocked()
 
     def _wait(self, moving: step.Moving, exc: OvertError) -> step.Moving:

@@ -4,8 +4,10 @@ The bucket lets go of an object before its row does, so that a crash between lea
 what is still to be removed, never an object that nobody knows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
+from overt_schemas.errors import Refused
 from overt_sinks import telemetry
 from overt_sinks.index import HOT
 from overt_sinks.index.inventory_rows import Standing
@@ -19,7 +21,8 @@ from overt_sinks.tiers.plan import Kind, State
 def settle(mover: Mover, committed: Mapping[Partition, int] | None) -> None:
     """End moves whose time of grace is over; delete what is empty.
 
-    ``committed`` are the sink's offsets; without them nothing is deleted in hot.
+    ``committed`` are the sink's offsets; without them nothing is deleted in hot. What this identity
+    may not delete waits for one that may: a mover leaves what goes from cold to the eraser's.
     """
     _end_moves(mover)
     _unblock(mover)
@@ -39,15 +42,15 @@ def _end_moves(mover: Mover) -> None:
         move = found.move
         if move.kind is not Kind.PACK:
             source = move_rows.other_tier(move.tier)
-            buckets.remove(mover.tiers[source], move.target)
+            if not _may(mover, partial(buckets.remove, mover.tiers[source], move.target)):
+                continue
             telemetry.object_deleted(source, move.kind.value)
             mover.done.deleted += 1
         with object_rows.deciding(mover.engine) as db:
             move_rows.finish(db, move.id, now)
     with object_rows.deciding(mover.engine) as db:
-        move_rows.forget(
-            db, State.DONE, now - max(mover.rules.min_hot_age_ms, mover.rules.grace_ms)
-        )
+        oldest = now - max(mover.rules.min_hot_age_ms, mover.rules.grace_ms)
+        move_rows.forget(db, State.DONE, oldest)
 
 
 def _unblock(mover: Mover) -> None:
@@ -56,22 +59,34 @@ def _unblock(mover: Mover) -> None:
     with mover.engine.transaction() as db:
         cancelled = move_rows.written(db, State.CANCELLED)
     for found in cancelled:
-        bucket = mover.tiers[found.move.tier]
-        buckets.block(bucket, found.move.target)
-        if found.changed_ms + mover.rules.min_hot_age_ms <= now:
-            buckets.remove(bucket, found.move.target)
+        bucket, name = mover.tiers[found.move.tier], found.move.target
+        is_old = found.changed_ms + mover.rules.min_hot_age_ms <= now
+        if not _may(mover, partial(buckets.block, bucket, name)):
+            continue
+        if is_old and _may(mover, partial(buckets.remove, bucket, name)):
             with object_rows.deciding(mover.engine) as db:
                 move_rows.drop_cancelled(db, found.move.id)
 
 
 def _remove_empty(mover: Mover) -> None:
     """Remove warm and cold objects that no run points into."""
-    with mover.engine.transaction() as db:
-        empty = object_rows.empty(db, WARM) + object_rows.empty(db, COLD)
-    for row in empty:
-        for tier in (WARM, COLD):
-            buckets.remove(mover.tiers[tier], row.object)
-        _forget(mover, row, "empty")
+    for tier in (WARM, COLD):
+        with mover.engine.transaction() as db:
+            empty = object_rows.empty(db, tier)
+        for row in empty:
+            if _may(mover, partial(buckets.remove, mover.tiers[tier], row.object)):
+                _forget(mover, row, "empty")
+
+
+def _may(mover: Mover, call: Callable[[], object]) -> bool:
+    """Do it; False if this identity may not."""
+    try:
+        call()
+    except Refused as exc:
+        telemetry.removal_left(exc.reason)
+        mover.done.waiting += 1
+        return False
+    return True
 
 
 def _remove_hot(mover: Mover, committed: Mapping[Partition, int]) -> None:
