@@ -119,6 +119,30 @@ def test_nothing_is_offered_before_it_was_tried_and_then_only_where_there_was_an
     assert offers.offered() == {"hot"}
 
 
+def test_a_run_in_a_tier_that_was_not_proved_refuses_them_all_and_nothing_is_logged(
+    services: Services, world: kit.World, offers: Ranges
+) -> None:
+    offers.prove()
+    endpoint = story.enrol(services)
+    story.agree(services, endpoint)
+    grant = story.grant(services, endpoint)
+    own: dict[str, object] = {
+        "person": endpoint.enrolled.person, "device": endpoint.enrolled.device.hex()
+    }  # fmt: skip
+    shelf = story.Shelf(world.folder)
+    hot, warm = [shelf.put(f"own/{t}", [({**own, "seen": n}, b"x")], tier=t)
+                 for n, t in enumerate(("hot", "warm"), 10)]  # fmt: skip
+    shelf.close()
+    before = services.log.head().size
+
+    with pytest.raises(NotOffered):
+        offers.hand_out(story.SUBSCRIBER, grant, [*hot, *warm])
+    assert services.log.head().size == before
+
+    assert len(offers.hand_out(story.SUBSCRIBER, grant, hot).ranges) == 1
+    assert services.log.head().size == before + 1
+
+
 def test_it_is_tried_again_every_hour_and_a_store_that_got_worse_is_out_at_once(
     offers: Ranges, loose: Loose, clock: FakeClock
 ) -> None:
@@ -152,24 +176,12 @@ def test_a_store_that_does_not_answer_runs_out_after_two_hours(
     assert offers.offered() == frozenset()
 
 
-def test_where_nobody_may_sign_there_are_no_ranges(tmp_path: Path) -> None:
-    keys = {
-        "access_key_file": str(kit.secret(tmp_path / "s3.access", ACCESS)),
-        "secret_key_file": str(kit.secret(tmp_path / "s3.secret", SECRET)),
-    }
-    https = {"url": "https://store.example", **keys}
-    tables: list[dict[str, object] | None] = [
-        None,
-        {**https, "ranges": False},
-        {**https, "ranges_url": "http://store.example:8333"},
-        {**keys, "url": "http://store.example:8333"},
-    ]
+def test_where_nobody_may_sign_the_route_says_that_there_are_no_ranges(
+    services: Services, world: kit.World, url: str
+) -> None:
+    services.ranges.prove()
 
-    for number, table in enumerate(tables):
-        world = kit.make_world(tmp_path / str(number), table)
-        pair = world.certificate("subscriber", story.SUBSCRIBER)
-        with kit.running(world) as (services, _), kit.serving(services, world) as url:
-            services.ranges.prove()
-            with kit.caller(url, world, pair) as client:
-                answer = client.post(api.RANGES, json={"grant": "g-1", "runs": ["a-1"]})
-        assert (answer.status_code, answer.json()["error"]) == (404, "not_offered")
+    with kit.caller(url, world, world.certificate("subscriber", story.SUBSCRIBER)) as client:
+        answer = client.post(api.RANGES, json={"grant": "g-1", "runs": ["a-1"]})
+
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_offered")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from overt_authority.people.store import PEOPLE
 from overt_authority.services import Services
 from overt_schemas import api
 from tests.authority import kit, story
@@ -134,6 +135,56 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(
     (late,) = shelf.put("a/late.avro", [(columns(mine), b"x")])
     answer = page(client, grant, after)
     assert [row["run"] for row in answer["runs"]] == [late]  # type: ignore[attr-defined]
+
+
+def test_a_run_that_was_moved_is_listed_where_it_stands_and_readable_by_both_names_for_a_while(
+    services: Services, client: httpx.Client, shelf: story.Shelf
+) -> None:
+    endpoint = story.enrol(services)
+    story.agree(services, endpoint)
+    grant = story.grant(services, endpoint)
+    old = shelf.put("a/1.avro", [(columns(endpoint), b"one"), (columns(endpoint), b"two")])
+    before = page(client, grant)
+
+    new = shelf.put(
+        "person=p/day=d/m.avro", [(columns(endpoint, seen=2, records=2), b"onetwo")], tier="warm"
+    )
+    shelf.supersede(old)
+    after = page(client, grant)
+    within_the_grace = client.post(api.READ, json={"grant": grant, "runs": [*old, *new]})
+    shelf.forget(old)
+    behind_it = client.post(api.READ, json={"grant": grant, "runs": old})
+
+    assert [row["run"] for row in before["runs"]] == old  # type: ignore[attr-defined]
+    assert [row["run"] for row in after["runs"]] == new  # type: ignore[attr-defined]
+    # Who had read half of it is shown all of it again, and nothing is left out.
+    assert [row["run"] for row in page(client, grant, "1")["runs"]] == new  # type: ignore[attr-defined]
+    assert page(client, grant, "2")["runs"] == []
+    assert within_the_grace.content == b"onetwoonetwo"
+    assert (behind_it.status_code, behind_it.json()["error"]) == (403, api.OUT_OF_SCOPE)
+
+
+def test_who_is_erased_between_list_and_read_is_said_to_be(
+    services: Services, client: httpx.Client, shelf: story.Shelf
+) -> None:
+    endpoint = story.enrol(services)
+    story.agree(services, endpoint)
+    grant = story.grant(services, endpoint)
+    runs = shelf.put("a/1.avro", [(columns(endpoint), b"one")])
+    listed = page(client, grant)["runs"]
+
+    with services.database.write() as db:
+        db.execute(PEOPLE.update().values(state="erasing"))
+    erasing = client.post(api.READ, json={"grant": grant, "runs": runs})
+    nothing = page(client, grant)["runs"]
+    shelf.forget(runs)
+    gone = client.post(api.READ, json={"grant": grant, "runs": runs})
+
+    assert len(listed) == 1  # type: ignore[arg-type]
+    assert nothing == []
+    assert (erasing.status_code, erasing.json()["error"]) == (403, api.ERASED)
+    # Names of runs that are gone tell as little as names that never were.
+    assert (gone.status_code, gone.json()["error"]) == (403, api.OUT_OF_SCOPE)
 
 
 def test_an_object_that_is_gone_does_not_look_like_an_end(

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from overt_authority.announce import Announcer
 from overt_authority.beacon.store import Beacons, Pauses
@@ -12,9 +11,9 @@ from overt_authority.consent.store import Receipts
 from overt_authority.database import Database
 from overt_authority.devices.certificates import DeviceCa
 from overt_authority.devices.enrolment import Enrolment
+from overt_authority.grants import stores
 from overt_authority.grants.index import Index
 from overt_authority.grants.objects import Objects
-from overt_authority.grants.presign import Presigner
 from overt_authority.grants.ranges import Ranges
 from overt_authority.grants.reading import Reading
 from overt_authority.grants.release import Release
@@ -29,13 +28,12 @@ from overt_authority.people.store import WeekKeys
 from overt_authority.policy.store import PolicyFolder
 from overt_authority.publish import KafkaPublisher, Publisher
 from overt_authority.services import Services
-from overt_authority.settings import Settings, Store
+from overt_authority.settings import Settings
 from overt_schemas import client
 from overt_schemas.clock import Clock
 from overt_schemas.errors import Permanent
 from overt_schemas.signing import ROOT, SigningKey
 
-_FILE = "file://"
 _OTHERS = 0o007  # a group may hold a secret that a supervisor mounts
 
 
@@ -76,7 +74,10 @@ def assemble(
         valid_ms = round(settings.beacon.valid_s * 1000)
         beacons = Beacons(database, publisher, epoch_keys, log, clock, valid_ms)
         grants = Grants(database, outbox, announcer, log)
-        reading, stored = Reading(database, grants, index, log, clock), objects(settings.store)
+        reading, stored = (
+            Reading(database, grants, index, log, clock),
+            Objects(stores.tiers(settings.store)),
+        )
         yield Services(
             clock=clock, database=database, publisher=publisher, outbox=outbox, log=log,
             teller=teller, root=root, epoch_keys=epoch_keys, week_keys=week_keys,
@@ -85,7 +86,7 @@ def assemble(
             receipts=Receipts(database, outbox, announcer, log, clock), beacons=beacons,
             pauses=Pauses(database, outbox, announcer, log, beacons, clock), grants=grants,
             reading=reading, release=Release(database, grants, log, root, clock), objects=stored,
-            ranges=Ranges(reading, index, stored, signer(settings.store), clock),
+            ranges=Ranges(reading, index, stored, stores.signer(settings.store), clock),
             bootstrap=settings.endpoint_kafka.bootstrap, broker_ca=files.broker_ca,
             root_public=files.root_key.public_bytes(), valid_ms=valid_ms,
         )  # fmt: skip
@@ -98,35 +99,6 @@ def kafka(settings: Settings) -> client.Config:
         settings.kafka.bootstrap, str(settings.kafka.ca), settings.kafka.username, password,
         "authority",
     )  # fmt: skip
-
-
-def objects(store: Store) -> Objects:
-    """Return the tiers."""
-    if store.url.startswith(_FILE):
-        return Objects.local(Path(store.url.removeprefix(_FILE)), store.buckets)
-    return Objects.s3(store.url, store.buckets, *_store_keys(store))
-
-
-def signer(store: Store) -> Presigner | None:
-    """Return who signs ranges; None where nobody should: no S3, switched off, or in the clear."""
-    url = store.ranges_url or store.url
-    if not store.ranges or not is_private_way(url):
-        return None
-    return Presigner(url, store.buckets, *_store_keys(store))
-
-
-def is_private_way(url: str) -> bool:
-    """Whether nobody on the way sees a URL that is as good as its bytes: TLS, or this machine."""
-    parts = urlsplit(url)
-    is_here = parts.hostname in ("127.0.0.1", "::1", "localhost")
-    return parts.scheme == "https" or (parts.scheme == "http" and is_here)
-
-
-def _store_keys(store: Store) -> tuple[str, str]:
-    if store.access_key_file is None or store.secret_key_file is None:
-        raise Permanent("[store] needs access_key_file and secret_key_file", reason="settings")
-    access, secret = store.access_key_file, store.secret_key_file
-    return access.read_text("utf-8").strip(), secret.read_text("utf-8").strip()
 
 
 def _root(settings: Settings, clock: Clock, closing: ExitStack) -> KeyService:

@@ -78,9 +78,14 @@ class EndpointKafka(_Section):
 
 
 class Store(_Section):
-    """The tiers; ``file:`` URLs are folders, for tests."""
+    """The tiers, by the same keys as a sink's; ``grants.stores`` says what URLs there are."""
 
     url: str
+    region: str = "us-east-1"
+    account: str = ""  # of Azure
+    endpoint: str = ""  # another address of s3://, gs:// or az://
+    virtual_hosted: bool = False
+    credentials_file: Path | None = None  # a service account (gs), an account key or SAS (az)
     access_key_file: Path | None = None
     secret_key_file: Path | None = None
     hot: str = "hot"
@@ -155,7 +160,8 @@ class Settings(BaseSettings):
         """Every file that nobody else may read."""
         named = (
             self.root.key, self.device_ca.key, self.listen.key, self.kafka.password_file,
-            self.store.secret_key_file, self.bao.jwt_key if self.bao else None,
+            self.store.secret_key_file, self.store.credentials_file,
+            self.bao.jwt_key if self.bao else None,
         )  # fmt: skip
         return tuple(path for path in named if path is not None)
 

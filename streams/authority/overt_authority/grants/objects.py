@@ -9,7 +9,7 @@ from pathlib import Path
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, S3Store
+from obstore.store import LocalStore, ObjectStore
 
 from overt_authority.grants.index import Run
 from overt_schemas.errors import Transient
@@ -22,20 +22,6 @@ class Objects:
 
     def __init__(self, tiers: Mapping[str, ObjectStore]) -> None:
         self._tiers = tiers
-
-    @classmethod
-    def s3(
-        cls, url: str, buckets: Mapping[str, str], access_key: str, secret_key: str
-    ) -> "Objects":
-        """Return the buckets of an S3 store; plain HTTP only if the URL says so."""
-        return cls({
-            tier: S3Store(
-                bucket, endpoint=url, region="us-east-1", access_key_id=access_key,
-                secret_access_key=secret_key, virtual_hosted_style_request=False,
-                client_options={"allow_http": url.startswith("http://"), "timeout": "20s"},
-            )
-            for tier, bucket in buckets.items()
-        })  # fmt: skip
 
     @classmethod
     def local(cls, folder: Path, buckets: Mapping[str, str]) -> "Objects":

@@ -14,7 +14,6 @@ from botocore.auth import SIGV4_TIMESTAMP, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-_REGION = "us-east-1"
 _RANGE = "Range"
 
 
@@ -30,10 +29,11 @@ class Presigner:
     """Signs as one identity of an S3 store, path-style."""
 
     def __init__(
-        self, endpoint: str, buckets: Mapping[str, str], access_key: str, secret_key: str
-    ) -> None:
+        self, endpoint: str, buckets: Mapping[str, str], access_key: str, secret_key: str, *,
+        region: str = "us-east-1",
+    ) -> None:  # fmt: skip
         self._endpoint, self._buckets = endpoint.rstrip("/"), dict(buckets)
-        self._credentials = Credentials(access_key, secret_key)
+        self._credentials, self._region = Credentials(access_key, secret_key), region
 
     def get(
         self, tier: str, name: str, first: int, size: int, valid_s: int, now_ms: int
@@ -42,15 +42,15 @@ class Presigner:
         wanted = f"bytes={first}-{first + size - 1}"
         url = f"{self._endpoint}/{quote(self._buckets[tier])}/{quote(name, safe='/-_.~')}"
         request = AWSRequest("GET", url, headers={_RANGE: wanted})
-        _At(self._credentials, valid_s, now_ms).add_auth(request)
+        _At(self._credentials, self._region, valid_s, now_ms).add_auth(request)
         return Presigned(url=request.url, headers={_RANGE: wanted})
 
 
 class _At(S3SigV4QueryAuth):  # type: ignore[misc]
     """Signs as of a time that is an argument; the library asks the system's clock."""
 
-    def __init__(self, credentials: Credentials, valid_s: int, now_ms: int) -> None:
-        super().__init__(credentials, "s3", _REGION, expires=valid_s)
+    def __init__(self, credentials: Credentials, region: str, valid_s: int, now_ms: int) -> None:
+        super().__init__(credentials, "s3", region, expires=valid_s)
         self._now = datetime.fromtimestamp(now_ms // 1000, UTC)
 
     def add_auth(self, request: AWSRequest) -> None:
