@@ -7,9 +7,10 @@ from pathlib import Path
 
 import obstore
 import pytest
-from obstore.store import AzureStore
+from obstore.store import AzureStore, S3Store
 
 from overt_schemas.errors import OvertError, Refused, Transient
+from overt_sinks.stores.doors import S3Doors
 from overt_sinks.stores.proving import proven
 from overt_sinks.stores.store import Keys, Site, open_store
 from overt_sinks.stores.target import Kind, Target, bucket_url, target
@@ -77,6 +78,26 @@ def test_an_identity_that_is_none_is_refused_without_repeating_it(url: str, secr
 def test_the_bucket_stands_in_the_path_or_in_the_host() -> None:
     assert bucket_url("https://h:1", "hot", virtual_hosted=False) == "https://h:1/hot"
     assert bucket_url("https://h:1", "hot", virtual_hosted=True) == "https://hot.h:1"
+
+
+@pytest.mark.parametrize(
+    ("virtual_hosted", "begins"),
+    [
+        (False, "https://s3.eu-west-1.amazonaws.com/hot/a/b?"),
+        (True, "https://hot.s3.eu-west-1.amazonaws.com/a/b?"),
+    ],
+)
+def test_aws_is_asked_by_path_or_by_host(virtual_hosted: bool, begins: str) -> None:
+    site = Site(region="eu-west-1", virtual_hosted=virtual_hosted)
+    backend = open_store("s3://", "hot", KEYS, site).backend
+
+    assert isinstance(backend, S3Store)
+    url = obstore.sign(backend, "GET", "a/b", timedelta(minutes=1))
+
+    assert url.startswith(begins)
+    assert "%2Feu-west-1%2Fs3%2F" in url
+    doors = S3Doors("https://s3.eu-west-1.amazonaws.com", "hot", KEYS, site=site)
+    assert f"{doors.public('a/b')[0]}?" == begins
 
 
 def test_a_store_that_is_away_is_tried_again_later() -> None:
