@@ -12,7 +12,18 @@ from pathlib import Path
 
 import typer
 
-from overt_ops.cli import demo, dev, dlq, pipeline, reconcile, replay, simulate, sink, topology
+from overt_ops.cli import (
+    demo,
+    dev,
+    dlq,
+    pipeline,
+    reconcile,
+    replay,
+    simulate,
+    sink,
+    tier,
+    topology,
+)
 from overt_ops.cli.exits import code_of
 from overt_schemas.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, OvertError
 
@@ -34,6 +45,7 @@ app.add_typer(pipeline.app, name="pipeline")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(replay.app, name="replay")
 app.add_typer(sink.app, name="sink")
+app.add_typer(tier.app, name="tier")
 
 
 def main() -> None:

@@ -14,16 +14,23 @@ from overt_schemas.errors import EXIT_INTERRUPTED
 
 
 def keep(
-    words: Sequence[str], identity: str, view: View, *, state: Path | None, config: Path | None,
-    output: str,
+    words: Sequence[str], identity: str, view: View | None, *, state: Path | None,
+    config: Path | None, output: str = "table", tells: bool = True,
 ) -> None:  # fmt: skip
-    """Run ``overt-sink WORDS`` as ``identity``, show its result and end with its code."""
+    """Run ``overt-sink WORDS`` as ``identity``, show its result and end with its code.
+
+    Without a ``view`` it has no result, and its silence is good news; ``tells`` says whether it
+    can tell how far it is.
+    """
+    flags = (*(process.JSON if view else ()), *(process.PROGRESS if tells else ()))
     settings = process.settings_of(state, config, identity)
     with Bars() as bars:
-        ended = process.run(words, settings, lambda s: bars.count(s.what, s.done, s.total, s.unit))
+        ended = process.run(
+            [*words, *flags], settings, lambda s: bars.count(s.what, s.done, s.total, s.unit)
+        )
     if ended.text and output == "json":
         typer.echo(ended.text)
-    elif ended.document:
+    elif ended.document and view:
         view(Console(highlight=False), ended.document)
     for line in ended.said:
         sys.stderr.write(f"stream-ops: {line}\n")

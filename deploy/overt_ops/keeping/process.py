@@ -18,6 +18,7 @@ from overt_ops.devstack import products
 from overt_schemas.errors import EXIT_INTERRUPTED, Permanent
 
 PROGRAM = "overt-sink"
+JSON, PROGRESS = ("-o", "json"), ("--progress",)
 VERIFIER, MOVER, ERASER = "verifier", "mover", "eraser"
 # An interrupted command ends what it has in hand: an object on its way is one request.
 _END_S = 30.0
@@ -54,6 +55,7 @@ class Ended:
 def run(words: Sequence[str], config: Path, told: Callable[[Step], None]) -> Ended:
     """Run ``overt-sink WORDS`` with these settings and return how it ended.
 
+    ``words`` say whether it is to tell its progress and to answer in JSON: not all can.
     An interruption is passed on to it, and it is waited for: what it had in hand is ended or left
     in a state that the next run goes on from.
 
@@ -61,7 +63,7 @@ def run(words: Sequence[str], config: Path, told: Callable[[Step], None]) -> End
         Permanent: it is not installed beside this Python.
     """
     path = products.program(PROGRAM)
-    argv = [str(path), *words, "--config", str(config), "-o", "json", "--progress"]
+    argv = [str(path), *words, "--config", str(config)]
     # A session of its own: ctrl-c reaches it once, from us, and not twice.
     with subprocess.Popen(
         argv,
