@@ -4,6 +4,7 @@
 headers are kept in ``seen``.
 """
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,11 +26,13 @@ class Server:
     fault: Callable[[int], str] = lambda _number: ""
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    shown: list[object] = field(default_factory=list)  # what clients showed as a certificate
+    is_secure: bool = False
     port: int = 0
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.is_secure else 'http'}://127.0.0.1:{self.port}"
 
     def answer(self, door: BaseHTTPRequestHandler) -> None:
         with self.lock:
@@ -77,15 +80,17 @@ class Server:
 
 
 @contextmanager
-def serving(**changes: Any) -> Iterator[Server]:
+def serving(tls: ssl.SSLContext | None = None, **changes: Any) -> Iterator[Server]:
     """Answer on a free port until the block ends."""
-    made = Server(**changes)
+    made = Server(is_secure=tls is not None, **changes)
 
     class Door(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = 5
 
         def do_GET(self) -> None:
+            if isinstance(self.connection, ssl.SSLSocket):
+                made.shown.append(self.connection.getpeercert())
             made.answer(self)
 
         def log_message(self, format: str, *args: object) -> None:
@@ -98,6 +103,8 @@ def serving(**changes: Any) -> Iterator[Server]:
             """A client that hangs up in the middle is what many tests are about."""
 
     server = Quiet(("127.0.0.1", 0), Door)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     made.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()

@@ -1,8 +1,10 @@
 """Bulk reading by ranges: the same bytes as ever, whatever a store answers."""
 
+import ssl
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from overt_subscriber.bulk import LEAST_BYTES, Bulk
 from overt_subscriber.ranges import Offer
 from overt_subscriber.runs import Page, Run
 from overt_subscriber.settings import Ranges
+from tests.subscriber.authority_twin import certificates
 from tests.subscriber.range_server import FAULTS, Server, serving
 
 SIZE = LEAST_BYTES + 100
@@ -300,3 +303,25 @@ def test_a_store_that_is_not_there_costs_time_and_nothing_else(server: Server) -
         assert bulk.read("g-1", runs) == whole(runs)
 
     assert server.seen == []
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["our-ca", "a-stranger"])
+def test_over_tls_the_store_must_be_who_it_is_and_sees_no_certificate_of_ours(
+    tmp_path: Path, is_known: bool
+) -> None:
+    certificates(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
+    tls.load_verify_locations(tmp_path / "ca.pem")
+    tls.verify_mode = ssl.CERT_OPTIONAL  # asks for one
+    runs = [run(number) for number in range(8)]
+    ca = tmp_path / "ca.pem" if is_known else None
+
+    with serving(tls) as server:
+        twin = Twin(server)
+        settings = Ranges(at_least_bytes=SIZE, ca=ca)
+        with Bulk(twin, settings) as bulk:
+            assert bulk.read("g-1", runs) == whole(runs)
+
+    assert server.shown == ([None] * 8 if is_known else [])
+    assert [what for what, _ in twin.asked] == ["ranges"] + ([] if is_known else ["read"])

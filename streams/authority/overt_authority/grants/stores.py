@@ -25,10 +25,12 @@ from overt_authority.settings import Store
 from overt_schemas.errors import Permanent
 
 if TYPE_CHECKING:
-    from obstore.store import AzureConfig, ClientConfig
+    from obstore.store import AzureConfig, ClientConfig, RetryConfig
 
 _GCS = "https://storage.googleapis.com"
 _TIMEOUT = timedelta(seconds=20)
+# Who asked tries again by itself, and waits for 30 s at most.
+_RETRY: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 _CLOUDS = ("AWS_", "AZURE_", "GOOGLE_", "MSI_", "IDENTITY_")
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
 _LOCK = threading.Lock()
@@ -72,7 +74,11 @@ def _opener(store: Store) -> Callable[[str], ObjectStore]:
     if scheme == "gs":
         base, key = store.endpoint or _GCS, _credentials(store)
         return lambda bucket: GCSStore(
-            bucket, base_url=base, service_account_key=key, client_options=_client(base)
+            bucket,
+            base_url=base,
+            service_account_key=key,
+            client_options=_client(base),
+            retry_config=_RETRY,
         )
     if scheme == "az":
         return lambda bucket: _azure(store, bucket)
@@ -97,6 +103,7 @@ def _s3(store: Store, address: str, bucket: str) -> S3Store:
         bucket, endpoint=hosted if store.virtual_hosted else address, region=store.region,
         access_key_id=access, secret_access_key=secret,
         virtual_hosted_style_request=store.virtual_hosted, client_options=_client(address),
+        retry_config=_RETRY,
     )  # fmt: skip
 
 
@@ -111,7 +118,7 @@ def _azure(store: Store, bucket: str) -> AzureStore:
         config["sas_key"] = secret
     else:
         config["account_key"] = secret
-    return AzureStore(bucket, config=config, client_options=_client(address))
+    return AzureStore(bucket, config=config, client_options=_client(address), retry_config=_RETRY)
 
 
 def _s3_keys(store: Store) -> tuple[str, str]:
