@@ -22,8 +22,9 @@ PAGE = 2000  # rows that a streaming query holds in memory
 AT_ONCE = 500  # values named in one statement
 _BUSY_MS = 10_000
 _CONNECT_S = 10
-# SQL states that neither wait nor another try change: access rule, connection refused by login.
-_NOT_ALLOWED = ("42501", "28000", "28P01")
+_NOT_ALLOWED = "42501"
+# A login that is refused has no state in the driver's error, only the server's words.
+_NOT_LET_IN = ("authentication failed", "no pg_hba.conf entry")
 # A standby answers, or a session was ended from outside: the same call may succeed later.
 _PASSING = ("25006", "25P02", "25P03", "57P01", "57P02", "57P03")
 
@@ -74,8 +75,9 @@ class Engine:
 
 def translated(error: exc.SQLAlchemyError) -> Transient | Permanent:
     """Return a driver's error in the product's words."""
-    state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
-    if state in _NOT_ALLOWED:
+    said = getattr(error, "orig", None)
+    state = getattr(said, "sqlstate", None) or ""
+    if state == _NOT_ALLOWED or (not state and any(word in str(said) for word in _NOT_LET_IN)):
         return Refused(
             "the index does not allow it: see the roles in docs/index.md", reason="index_refused"
         )

@@ -6,7 +6,8 @@ them inside one ``Engine.transaction(snapshot=True)``: a mover at work would els
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -65,6 +66,10 @@ class Total:
     bytes: int
 
 
+# The table's columns in their order; half as dear as the row's own mapping, a million times.
+_NAMES = [field.name for field in fields(RunRow)]
+
+
 def objects(db: sa.Connection, tier: str = "") -> Iterator[Standing]:
     """Yield the objects of a tier, or of all, by name."""
     query = sa.select(_OBJECTS).order_by(_OBJECTS.c.object)
@@ -81,13 +86,13 @@ def runs(db: sa.Connection, tier: str = "") -> Iterator[RunRow]:
     if tier:
         query = query.join(_OBJECTS).where(_OBJECTS.c.tier == tier)
     for row in db.execute(query.execution_options(yield_per=PAGE)):
-        yield RunRow(**row._mapping)
+        yield _run(row)
 
 
 def runs_of(db: sa.Connection, object_name: str) -> list[RunRow]:
     """Return the runs of one object, superseded ones too, by position."""
     query = sa.select(_RUNS).where(_RUNS.c.object == object_name).order_by(_RUNS.c.byte_from)
-    return [RunRow(**row._mapping) for row in db.execute(query)]
+    return [_run(row) for row in db.execute(query)]
 
 
 def totals(db: sa.Connection) -> list[Total]:
@@ -104,3 +109,8 @@ def totals(db: sa.Connection) -> list[Total]:
         Total(tier=tier, class_=class_, objects=n, records=held, bytes=taken)
         for tier, class_, n, held, taken in db.execute(query)
     ]
+
+
+def _run(row: sa.Row[tuple[Any, ...]]) -> RunRow:
+    values: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
+    return RunRow(**values)
