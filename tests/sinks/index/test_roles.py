@@ -1,23 +1,19 @@
 """PostgreSQL: each process may do its own work on the index and nothing else (roles.sql)."""
 
-import secrets
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 
-import overt_sinks.index
 from overt_schemas.errors import Refused
 from overt_sinks.index import Index, gone_rows, hold_rows, inventory_rows, reading_rows
 from overt_sinks.index.engine import Engine
-from tests.conformance.postgres import Server, server
+from tests.conformance.postgres import server
+from tests.sinks.index.guarded import PEOPLE, Guarded
 from tests.sinks.index.rows import stored
 from tests.sinks.made import TOPIC_ID, WHERE
 
-ROLES = Path(overt_sinks.index.__file__).with_name("roles.sql").read_text()
-PEOPLE = ("sink", "authority", "mover", "eraser", "holder", "verifier")
 TABLES = ("links", "objects", "runs", "gone", "holds", "moves", "move_runs", "sink_cursor")
 MAY_READ = {
     "sink": {"links", "objects", "runs", "sink_cursor"},
@@ -35,28 +31,6 @@ MAY_DELETE = {
     "holder": {"holds"},
     "verifier": set[str](),
 }
-
-
-class Guarded:
-    """A database with the roles applied, twice, and one login for each."""
-
-    def __init__(self, running: Server) -> None:
-        self.name, self._server, self._word = running.database(), running, secrets.token_hex(8)
-        owner = Index(running.url(self.name))
-        owner.create()
-        owner.insert(stored(0, 4), 1000)
-        owner.close()
-        with running.connect(self.name) as db:
-            for _ in range(2):
-                db.execute(ROLES.encode())
-            for who in PEOPLE:
-                login, word = f"{self.name}_{who}", self._word
-                db.execute(
-                    f"CREATE ROLE {login} LOGIN PASSWORD '{word}' IN ROLE overt_{who}".encode()
-                )
-
-    def url(self, who: str) -> str:
-        return self._server.url(self.name, f"{self.name}_{who}", self._word)
 
 
 @pytest.fixture(scope="module")
