@@ -94,7 +94,7 @@ def _produce(stack: Running, count: int, sent: Sent, pause_s: float = 0.0) -> No
 
 
 def _account(config: Path) -> dict[str, object]:
-    """Return what `overt-sink verify` says, which must be clean."""
+    """Return what `overt-sink verify` says to the verifier, which must be clean."""
     done = subprocess.run(
         [PROGRAM, "verify", "--config", str(config), "-o", "json"],
         capture_output=True, check=False, timeout=120,
@@ -176,7 +176,7 @@ def test_a_sink_killed_at_random_while_it_works_loses_and_repeats_nothing(
     assert len(sent) == 4000
     assert sorted(_stored_by_listing(config)) == sorted(sent.items())
     assert sorted(_stored_by_index(config)) == sorted(sent.items())
-    assert _account(config)["records"] == 4000
+    assert _account(stack.settings("verifier"))["records"] == 4000
 
 
 def test_a_record_that_does_not_parse_reaches_the_dead_letters_as_it_came(
@@ -202,7 +202,7 @@ def test_a_record_that_does_not_parse_reaches_the_dead_letters_as_it_came(
     assert [(x.topic, x.partition, x.offset, x.value, x.reason) for x in letters] == [
         (topics.PART, number, offset, b"\x00noise", "unknown_schema")
     ]
-    assert _account(config)["set_aside"] == 1
+    assert _account(stack.settings("verifier"))["set_aside"] == 1
 
 
 def test_two_sinks_share_the_partitions_and_one_takes_over_from_the_other(
@@ -228,7 +228,7 @@ def test_two_sinks_share_the_partitions_and_one_takes_over_from_the_other(
         assert one.wait(10) == 0
 
     assert sorted(set(_stored_by_listing(config)) - before) == sorted(sent.items())
-    _account(config)
+    _account(stack.settings("verifier"))
 
 
 def test_a_second_sink_on_the_same_state_is_refused(config: Path) -> None:
