@@ -25,6 +25,7 @@ class Segments:
     device: bytes = bytes(range(16))
     boot: bytes = bytes(range(16, 32))
     person: str = "p-0123456789abcdef"
+    day: str = DAY
     stream: Stream = Stream.INPUT
     number: int = 0
     batch: int = 0
@@ -49,7 +50,7 @@ class Segments:
         """Return the framed mark of the next batch, dropped on purpose."""
         mark = marks.TombstoneMark(
             person=self.person, device=self.device, boot=self.boot, stream=self.stream,
-            batch=self.batch, segment=self.number, day=DAY, reason="forget", raw=bytes(32),
+            batch=self.batch, segment=self.number, day=self.day, reason="forget", raw=bytes(32),
             previous=bytes(32), partition=0, offset=self.batch,
         )  # fmt: skip
         self.batch += 1
@@ -59,7 +60,7 @@ class Segments:
         """Return the framed mark of the next batch, which a processor set aside."""
         mark = marks.WithheldMark(
             person=self.person, device=self.device, boot=self.boot, stream=self.stream,
-            batch=self.batch, segment=self.number, day=DAY, reason="no_consent", raw=bytes(32),
+            batch=self.batch, segment=self.number, day=self.day, reason="no_consent", raw=bytes(32),
             previous=bytes(32), partition=0, offset=self.batch,
         )  # fmt: skip
         self.batch += 1
@@ -69,7 +70,7 @@ class Segments:
         """Return the framed mark of the boot's end."""
         mark = marks.BootEndMark(
             person=self.person, device=self.device, boot=self.boot, input_batches=self.batch,
-            frame_batches=0, day=DAY, clean=False, partition=0, offset=1,
+            frame_batches=0, day=self.day, clean=False, partition=0, offset=1,
         )  # fmt: skip
         return codec.encode(marks.seal_mark(mark, b"evidence", SIGNER))
 
@@ -77,7 +78,7 @@ class Segments:
         key = bytes([self.number % 256]) * 32
         header = sealing.SegmentHeader(
             person=self.person, device=self.device, boot=self.boot, activity=1,
-            stream=self.stream, segment=self.number, day=DAY, policy="0" * 64,
+            stream=self.stream, segment=self.number, day=self.day, policy="0" * 64,
             consent="c-0123456789abcdef", purposes=("train",), processor="sign-test",
             data_key=bytes(16), commitment=sealing.commitment(key),
         )  # fmt: skip

@@ -133,7 +133,7 @@ class Topic:
 
 
 def committed(settings: Kafka, group: str, topic: str) -> Mapping[Partition, int]:
-    """Return the group's committed offset of each partition that has one."""
+    """Return the group's committed offset of each partition that has one of this very topic."""
     config = client.consumer(connection(settings), group)
     consumer = Consumer(config, logger=telemetry.kafka_log())  # it never subscribes
     try:
@@ -144,11 +144,23 @@ def committed(settings: Kafka, group: str, topic: str) -> Mapping[Partition, int
         raise translated(exc.args[0]) from exc
     finally:
         consumer.close()
+    return of_topic(where, answers)
+
+
+def of_topic(topic_id: str, answers: Iterable[Any]) -> Mapping[Partition, int]:
+    """Return the committed offsets that count for a topic; those of a deleted one are none.
+
+    A sink that had not noticed yet may commit what it stored of the topic of old.
+    """
     return {
-        Partition(topic=topic, topic_id=where, number=a.partition): a.offset
+        Partition(topic=a.topic, topic_id=topic_id, number=a.partition): a.offset
         for a in answers
-        if a.offset >= 0
+        if a.offset >= 0 and not _is_stale(a, topic_id)
     }
+
+
+def _is_stale(answer: Any, topic_id: str) -> bool:
+    return answer.metadata not in (None, "", topic_id)
 
 
 def starts(consumer: Any, partitions: Iterable[Partition], index: LastOffsets) -> Mapping[int, int]:
@@ -170,7 +182,7 @@ def starts(consumer: Any, partitions: Iterable[Partition], index: LastOffsets) -
 def _start(consumer: Any, answer: Any, partition: Partition, index: LastOffsets) -> int:
     if answer.error is not None:
         raise translated(answer.error)
-    if answer.offset >= 0 and answer.metadata not in (None, "", partition.topic_id):
+    if answer.offset >= 0 and _is_stale(answer, partition.topic_id):
         raise Permanent(
             f"the group's offset of partition {partition.number} is of a deleted topic:"
             " commit the offset to begin from",
