@@ -258,9 +258,9 @@ class OnPostgres(Tiers):
 
 TestOnSqlite = pytest.mark.timeout(120)(OnSqlite.TestCase)
 TestOnSqlite.settings = settings(
-    max_examples=50, stateful_step_count=25, deadline=None, suppress_health_check=_QUIET
+    max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=_QUIET
 )
 TestOnPostgres = pytest.mark.timeout(120)(OnPostgres.TestCase)
 TestOnPostgres.settings = settings(
-    max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=_QUIET
+    max_examples=8, stateful_step_count=25, deadline=None, suppress_health_check=_QUIET
 )

@@ -111,8 +111,7 @@ def test_a_publication_overtaken_by_another_fails_whole_and_says_so(
 ) -> None:
     """The locks exclude it; if they were lost, the catalog still does."""
     desk, inner = _published(tmp_path), SqlCatalog.commit_table
-    stranger = Desk(tmp_path / "other", f"sqlite:///{tmp_path}/index/index.db")
-    stranger.folder, overtaken = tmp_path, [False]
+    stranger, overtaken = Desk(tmp_path, f"sqlite:///{tmp_path}/index/index.db"), [False]
 
     def commit(*args: Any, **named: Any) -> Any:
         if not overtaken[0]:
