@@ -25,6 +25,7 @@ class Loose:
     objects: dict[str, bytes]
     loose: str = ""
     status: int = 0
+    refuses_with: int = 403
     now_s: float = 0.0  # how far its clock is ahead
     asked: int = 0
     headers: list[dict[str, str]] = field(default_factory=list)
@@ -43,7 +44,7 @@ class Loose:
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         data = self.objects.get(unquote(parts.path), b"")
         if not self._is_signed(method, parts.path, query, headers):
-            return 403, b"<Error>SignatureDoesNotMatch</Error>"
+            return self.refuses_with, b"<Error>SignatureDoesNotMatch</Error>"
         ranges = [value for name, value in headers if name.lower() == "range"]
         if not ranges or self.loose == "ignores_range":
             return 200, data

@@ -23,9 +23,12 @@ DATA = bytes(range(256)) * 20
 EXPECTED = DATA[proof.FIRST : proof.FIRST + proof.SIZE]
 
 
-def tried(loose: str, status: int = 0, expected: bytes = EXPECTED) -> str | None:
+def tried(
+    loose: str, status: int = 0, expected: bytes = EXPECTED, refuses_with: int = 403
+) -> str | None:
     objects = {f"/hot-1/{NAME}": DATA, f"/hot-1/{NAME}.other": DATA}
-    with serving(Loose(objects=objects, loose=loose, status=status)) as store:
+    made = Loose(objects=objects, loose=loose, status=status, refuses_with=refuses_with)
+    with serving(made) as store:
         signer = Presigner(store.url, {"hot": "hot-1"}, ACCESS, SECRET)
         now_ms = time.time_ns() // 1_000_000
         return proof.failed_item(signer, "hot", [NAME], expected, now_ms)
@@ -64,7 +67,13 @@ def test_a_store_that_stumbles_has_proved_nothing(status: int) -> None:
 
 @pytest.mark.parametrize("status", [200, 206, 302, 404, 416])
 def test_another_answer_than_a_refusal_is_none(status: int) -> None:
-    assert tried("", status=status) is not None
+    assert tried("", refuses_with=status) == "no_range"
+    assert tried("", status=status) == "exact_range"
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_refusal_is_one_by_any_of_its_codes(status: int) -> None:
+    assert tried("", refuses_with=status) is None
 
 
 def test_an_error_does_not_hold_the_url() -> None:

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import obstore
 import pytest
+from obstore.store import S3Store
 
 from overt_authority.grants import stores
 from overt_authority.grants.index import Run
@@ -184,8 +186,8 @@ def test_an_identity_that_is_none_is_not_shown(tmp_path: Path) -> None:
 def test_the_environment_does_not_say_where_a_store_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT", "http://127.0.0.1:1")
-    monkeypatch.setenv("AWS_SKIP_SIGNATURE", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "of-somebody-else")
     settings = Store(
         url="http://127.0.0.1:8333", access_key_file=kit.secret(tmp_path / "a", "A"),
         secret_key_file=kit.secret(tmp_path / "s", "S"),
@@ -193,5 +195,7 @@ def test_the_environment_does_not_say_where_a_store_is(
 
     opened = stores.tiers(settings)["hot"]
 
-    assert opened.config["endpoint"] == "http://127.0.0.1:8333"  # type: ignore[union-attr,typeddict-item]
-    assert "skip_signature" not in opened.config  # type: ignore[union-attr]
+    assert isinstance(opened, S3Store)
+    signed = obstore.sign(opened, "GET", "x", timedelta(minutes=1))
+    assert signed.startswith("http://127.0.0.1:8333/hot/x?")
+    assert "of-somebody-else" not in signed

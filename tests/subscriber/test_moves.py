@@ -168,6 +168,22 @@ def test_what_was_blanked_where_it_lay_is_erased_and_neither_content_nor_corrupt
     assert [i.state for i in items if isinstance(i, Session)] == [State.COMPLETE]
 
 
+def test_what_was_blanked_explains_its_own_batches_and_no_other_hole() -> None:
+    device = Device()
+    parts = session(device, WORDS, segment_every=4)
+    kept = [(at, part) for at, part in enumerate(parts) if at != 12]  # input batch 6 never came
+    rows = [run_of([part], f"r{at}") for at, part in kept]
+
+    def blank(memory: Moving) -> None:
+        memory.blank(["r4", "r5"])
+
+    _, report, items, _ = read(rows, {1: blank})
+
+    assert report.refused == {"erased": 2}
+    assert report.holes == 1
+    assert [i.state for i in items if isinstance(i, Session)] == [State.RED]
+
+
 def test_all_of_a_person_blanked_is_refused_and_nothing_else() -> None:
     rows = whole()
 
