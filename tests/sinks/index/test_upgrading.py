@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from overt_schemas import index as contract
-from overt_schemas.errors import OvertError, Permanent
+from overt_schemas.errors import OvertError, Permanent, Transient
 from overt_sinks.index import Index, migrations, tables, upgrading
 from overt_sinks.index.engine import Engine
 from tests.sinks.index import old
@@ -183,3 +183,20 @@ def test_an_index_of_a_newer_version_is_left_alone(url: str) -> None:
 
     assert refused.value.reason == "index_newer"
     index.close()
+
+
+def test_an_upgrade_does_not_wait_for_ever_behind_a_reader(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old.make(postgres_url, [stored(0, 4)])
+    monkeypatch.setattr(upgrading, "_LOCK_MS", 100)
+    index, reader = Index(postgres_url), sa.create_engine(postgres_url)
+
+    with reader.begin() as db:
+        db.execute(sa.text("SELECT * FROM runs")).all()
+        with pytest.raises(Transient):
+            index.create()
+
+    assert upgrading.upgrade(index) == ("0001", "0002")
+    index.close()
+    reader.dispose()

@@ -16,6 +16,9 @@ from overt_sinks.index.engine import Engine, lock
 
 HEAD = "0002"
 EMPTY = ""
+# A reader at work (verify) may hold a table for minutes; behind an upgrade that waits for it, every
+# sink would wait too. Rather it is tried again.
+_LOCK_MS = 10_000
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _VERSION = sa.text("SELECT version_num FROM alembic_version")
 
@@ -36,6 +39,8 @@ def upgrade(engine: Engine) -> tuple[str, str]:
         lock(db, "upgrade")
         at, is_stamped = _standing(db)
         if at != HEAD or not is_stamped:
+            if db.dialect.name == "postgresql":
+                db.execute(sa.text(f"SET LOCAL lock_timeout = {_LOCK_MS}"))
             _run(db, at if not is_stamped else EMPTY)
     return at, HEAD
 
