@@ -25,6 +25,11 @@ def long(value: int) -> bytes:
     return bytes(out)
 
 
+def text(data: bytes) -> bytes:
+    """Return bytes, or a string's UTF-8, as Avro writes them: behind their length."""
+    return long(len(data)) + data
+
+
 def header(metadata: Mapping[str, bytes], sync: bytes) -> bytes:
     """Return the header of a container: everything before its first block."""
     entries = b"".join(

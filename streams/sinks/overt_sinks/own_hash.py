@@ -14,6 +14,11 @@ _NO_HASH = b"0" * 64
 Piece = bytes | memoryview
 
 
+def header_size(metadata: Mapping[str, bytes], sync: bytes) -> int:
+    """Return how long the header will be, whatever its body."""
+    return len(avro.header({**metadata, NAME: _NO_HASH}, sync))
+
+
 def header(metadata: Mapping[str, bytes], sync: bytes, body: Iterable[Piece]) -> bytes:
     """Return the header of a container of ``body``, the hash behind the given metadata."""
     blank = avro.header({**metadata, NAME: _NO_HASH}, sync)

@@ -15,11 +15,14 @@ from overt_schemas.envelope.part import PartHeader, SegmentHeader, load, segment
 from overt_schemas.errors import Malformed, OvertError
 from overt_schemas.ids import ID_BYTES, Stream
 from overt_schemas.records import Marker, Part
+from overt_sinks.usual import PartNumbers, part_numbers
 
 NONE = -1  # activity, stream, segment or batch of what has none
 PART = "part"
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LONG = 1 << 63
+_STREAMS = frozenset(Stream)
+_OF_BATCH = frozenset((PART, marks.TOMBSTONE, marks.WITHHELD))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,22 +75,26 @@ def place(value: bytes | None) -> Place:
 
 
 def _of_part(part: Part) -> Place:
-    segment, header = _segment(part.segment), load(PartHeader, part.header)
-    if header.segment != segment_info(part.segment):
+    segment, info = _segment(part.segment)
+    usual = part_numbers(part.header)
+    if usual is None:
+        header = load(PartHeader, part.header)
+        usual = PartNumbers(header.segment, header.batch)
+    if usual.segment != info:
         raise Malformed("part header names another segment", reason="segment")
     return Place(
         kind=PART, person=segment.person, device=segment.device.hex(), boot=segment.boot.hex(),
         activity=segment.activity, stream=segment.stream, segment=segment.segment,
-        batch=header.batch, day=segment.day, segment_header=part.segment,
+        batch=usual.batch, day=segment.day, segment_header=part.segment,
     )  # fmt: skip
 
 
 @lru_cache(maxsize=1024)
-def _segment(data: bytes) -> SegmentHeader:
-    """Parse a header once a segment: it stands unchanged in each of its parts."""
+def _segment(data: bytes) -> tuple[SegmentHeader, bytes]:
+    """Parse and name a header once a segment: it stands unchanged in each of its parts."""
     header = load(SegmentHeader, data)
     _bytes_of_id(header.device, header.boot)
-    return header
+    return header, segment_info(data)
 
 
 def _of_mark(marker: Marker) -> Place:
@@ -124,11 +131,11 @@ def _checked(found: Place) -> Place:
         raise Malformed("person is not a pseudonym", reason="header")
     if type(found.day) is not str or not _DAY.fullmatch(found.day):
         raise Malformed("day is not a date", reason="header")
-    numbers = (found.activity, found.stream, found.segment, found.batch)
-    if not all(type(n) is int and NONE <= n < _LONG for n in numbers):
-        raise Malformed("a number is none that an index holds", reason="header")
-    of_batch = found.kind in (PART, marks.TOMBSTONE, marks.WITHHELD)
-    if of_batch and (found.stream not in tuple(Stream) or found.batch < 0):
+    for number in (found.activity, found.stream, found.segment, found.batch):
+        if type(number) is not int or not NONE <= number < _LONG:
+            raise Malformed("a number is none that an index holds", reason="header")
+    of_batch = found.kind in _OF_BATCH
+    if of_batch and (found.stream not in _STREAMS or found.batch < 0):
         raise Malformed("stream or batch is none", reason="header")
     if found.kind == PART and not 0 <= found.activity < 1 << 31:
         raise Malformed("activity is out of bounds", reason="header")

@@ -20,10 +20,6 @@ class Datum:
     byte_len: int
     place: Place
 
-    def moved(self, by: int) -> "Datum":
-        """Return the record ``by`` bytes further on."""
-        return replace(self, byte_from=self.byte_from + by)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
