@@ -66,6 +66,9 @@ class Server:
                 door.end_headers()
                 door.wfile.write(part[: len(part) // 2])
                 door.close_connection = True
+            case "then-closes":
+                self._send(door, 206, part, {"content-range": told})
+                door.close_connection = True
             case _:
                 self._send(door, 206, part, {"content-range": told})
 

@@ -9,7 +9,9 @@ The store is told nothing of us: no certificate, no cookie, no proxy, no redirec
 header goes out. Errors here are codes; a URL is in none of them.
 """
 
+import contextlib
 import http.client
+import socket
 import ssl
 import threading
 import time
@@ -35,6 +37,7 @@ _TIMEOUT_S = 10.0  # a read that brings nothing
 _LONGEST_S = 60.0  # a range altogether: else a store could hold us for ever, byte by byte
 _EARLY_S = 5.0  # a URL is not used in its last seconds
 _PIECE = 1_048_576
+_UNREACHABLE = "unreachable"
 
 
 class Offering(Store, Protocol):
@@ -62,6 +65,7 @@ class Bulk:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._roads.cut()  # what is under way ends, instead of being waited for
         self._pool.shutdown(cancel_futures=True)
         self._roads.close()
 
@@ -149,6 +153,16 @@ class _Roads:
             ) from exc
         self._own = threading.local()
         self._all: list[http.client.HTTPConnection] = []
+        self._is_cut = False
+
+    def cut(self) -> None:
+        """End what is under way; whoever is reading fails, and nothing more is asked for."""
+        self._is_cut = True
+        for connection in self._all:
+            # Only its own thread may close it.
+            with contextlib.suppress(OSError):
+                if (sock := connection.sock) is not None:
+                    sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close all of them; no thread uses one any more."""
@@ -157,7 +171,21 @@ class _Roads:
 
     def get(self, wanted: Range, into: Sequence[memoryview]) -> None:
         """Write exactly the bytes of a range, one place after the other."""
+        if self._is_cut:
+            raise Transient("the reading was left", reason="left")
         connection = self._connection(wanted)
+        was_open = connection.sock is not None
+        try:
+            self._get(connection, wanted, into)
+        except Transient as exc:
+            # A connection that rested may have been closed at the other end: once is no failure.
+            if exc.reason != _UNREACHABLE or not was_open or self._is_cut:
+                raise
+            self._get(connection, wanted, into)
+
+    def _get(
+        self, connection: http.client.HTTPConnection, wanted: Range, into: Sequence[memoryview]
+    ) -> None:
         try:
             # The library follows no redirect, knows no proxy and keeps no cookie.
             connection.request(
@@ -169,7 +197,7 @@ class _Roads:
         except (http.client.HTTPException, OSError) as exc:
             connection.close()
             # Not chained: an error of the library may name what was asked for.
-            kind = "timeout" if isinstance(exc, TimeoutError) else "unreachable"
+            kind = "timeout" if isinstance(exc, TimeoutError) else _UNREACHABLE
             raise Transient("the store did not answer", reason=kind) from None
         except Transient:
             connection.close()
