@@ -70,6 +70,19 @@ def test_one_that_ends_without_a_result_has_none(fake: Path) -> None:
     assert (ended.code, ended.document, ended.text) == (4, {}, "")
 
 
+@pytest.mark.parametrize(("code", "said"), [(1, ("ImportError: no sqlalchemy",)), (130, ())])
+def test_one_that_fell_at_its_start_is_told_in_one_line(
+    fake: Path, code: int, said: tuple[str, ...]
+) -> None:
+    program(
+        fake, f"sys.stderr.write('Traceback\\nImportError: no sqlalchemy\\n'); sys.exit({code})"
+    )
+
+    ended, _ = run(["verify"])
+
+    assert (ended.code, ended.said) == (code, said)
+
+
 def test_an_interruption_is_passed_on_and_waited_for(fake: Path, tmp_path: Path) -> None:
     program(
         fake,

@@ -15,7 +15,7 @@ from tests.sinks.made import WHERE
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Iterator[Kept]:
-    made = Kept.make(tmp_path)
+    made = Kept.make(f"sqlite:///{tmp_path}/index.db")
     yield made
     made.index.close()
 

@@ -12,6 +12,14 @@ from overt_ops.keeping import process
 from overt_ops.keeping.view import View
 from overt_schemas.errors import EXIT_INTERRUPTED
 
+_AGAIN = "interrupted: start it again, it goes on where it was"
+# What its messages tell people to do, as they do it here.
+_HERE = {
+    "overt-sink verify": "stream-ops sink verify",
+    "overt-sink hold list": "stream-ops tier hold list",
+    "overt-sink tiers": "stream-ops tier list",
+}
+
 
 def keep(
     words: Sequence[str], identity: str, view: View | None, *, state: Path | None,
@@ -31,9 +39,17 @@ def keep(
     if ended.text and output == "json":
         typer.echo(ended.text)
     elif ended.document and view:
-        view(Console(highlight=False), ended.document)
+        view(Console(highlight=False, soft_wrap=True), ended.document)
+    if ended.code == EXIT_INTERRUPTED:
+        # Said once, with what is left; `main` would say it again.
+        sys.stderr.write(f"stream-ops: {(*ended.said, _AGAIN)[0]}\n")
+        raise SystemExit(EXIT_INTERRUPTED)
     for line in ended.said:
-        sys.stderr.write(f"stream-ops: {line}\n")
-    if ended.code == EXIT_INTERRUPTED and not ended.said:
-        sys.stderr.write("stream-ops: interrupted: start it again, it goes on where it was\n")
+        sys.stderr.write(f"stream-ops: {_as_here(line)}\n")
     raise typer.Exit(ended.code)
+
+
+def _as_here(line: str) -> str:
+    for theirs, ours in _HERE.items():
+        line = line.replace(theirs, ours)
+    return line

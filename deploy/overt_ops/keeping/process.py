@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from overt_ops.devstack import products
-from overt_schemas.errors import EXIT_INTERRUPTED, Permanent
+from overt_schemas.errors import EXIT_INTERRUPTED, EXIT_OK, Permanent
 
 PROGRAM = "overt-sink"
 JSON, PROGRESS = ("-o", "json"), ("--progress",)
@@ -83,6 +83,8 @@ def run(words: Sequence[str], config: Path, told: Callable[[Step], None]) -> End
         code = _wait(child)
         for thread in listening:
             thread.join()
+    if not ears.said and ears.noise and code not in (EXIT_OK, EXIT_INTERRUPTED):
+        ears.said.append(ears.noise)  # it fell before it could say what of
     return Ended(code=code, text=ears.last, said=tuple(ears.said))
 
 
@@ -105,6 +107,7 @@ class _Ears:
 
     told: Callable[[Step], None]
     said: list[str] = field(default_factory=list)
+    noise: str = ""
     last: str = ""
 
     def hear(self, stream: IO[str] | None) -> None:
@@ -115,8 +118,8 @@ class _Ears:
                 self.told(step)
             elif line.startswith(f"{PROGRAM}: "):
                 self.said.append(line.removeprefix(f"{PROGRAM}: ").strip())
-            elif not line.startswith("{") and line.strip():
-                self.said.append(line.strip())
+            elif not line.startswith("{"):
+                self.noise = line.strip() or self.noise
 
     def keep(self, stream: IO[str] | None) -> None:
         """Keep the last line that says anything: the result."""

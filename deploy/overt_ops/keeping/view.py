@@ -9,6 +9,7 @@ from rich.table import Table
 Document = Mapping[str, Any]
 View = Callable[[Console, Document], None]
 _SHOWN = 20
+_MANY = 10_000
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -25,7 +26,7 @@ def verify(console: Console, found: Document) -> None:
         ("on purpose", f"{found['gone']} erased or expired, {found['set_aside']} set aside"),
         ("on the way", f"{found['pending']} pending, {found['moving']} moving,"
          f" {found['leaving']} leaving"),
-        ("time", f"{found['seconds']} s, {found['seconds_per_million']} s a million records"),
+        ("time", _pace(found)),
         ("looked at", how),
     )  # fmt: skip
     _pairs(console, rows)
@@ -68,31 +69,6 @@ def reconcile(console: Console, found: Document) -> None:
         console.print(f"{len(steps)} steps: say --apply to do them")
 
 
-def anything(console: Console, found: Document) -> None:
-    """Show a document: its figures as a list, each list of rows as a table."""
-    _pairs(
-        console,
-        [(name.replace("_", " "), _plain(name, value)) for name, value in found.items()
-         if not isinstance(value, list | dict)],
-    )  # fmt: skip
-    for name, value in found.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            console.print(name.replace("_", " "))
-            heads = tuple(value[0])
-            table(
-                console,
-                tuple(head.replace("_", " ") for head in heads),
-                [
-                    tuple(_plain(head, row.get(head, "")) for head in heads)
-                    for row in value[:_SHOWN]
-                ],
-            )
-            _more(console, len(value))
-        elif isinstance(value, list | dict) and value:
-            pairs = value.items() if isinstance(value, dict) else enumerate(value)
-            console.print(f"{name.replace('_', ' ')}: {', '.join(f'{k} {v}' for k, v in pairs)}")
-
-
 def table(console: Console, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Show rows, or nothing where there are none."""
     if not rows:
@@ -131,10 +107,11 @@ def _pairs(console: Console, rows: Sequence[tuple[str, object]]) -> None:
         console.print(shown)
 
 
-def _plain(name: str, value: object) -> str:
-    if name.endswith("bytes") and isinstance(value, int):
-        return size(value)
-    return str(value)
+def _pace(found: Document) -> str:
+    """Say how long it took, and how long a million records would: of few that says nothing."""
+    took = f"{found['seconds']} s"
+    few = found["records"] < _MANY
+    return took if few else f"{took}, {found['seconds_per_million']:.0f} s a million records"
 
 
 def _place(found: Document) -> tuple[int, int, int]:

@@ -3,11 +3,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.postgres import postgres_url
 from tests.sinks.audit.kept import Kept
+
+__all__ = ["postgres_url"]
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Iterator[Kept]:
-    made = Kept.make(tmp_path)
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/index.db"
+
+
+@pytest.fixture
+def kept(url: str) -> Iterator[Kept]:
+    made = Kept.make(url)
     yield made
     made.index.close()

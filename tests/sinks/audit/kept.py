@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import obstore
@@ -98,8 +97,7 @@ class Kept:
     now_ms: int = 1_764_000_000_000
 
     @classmethod
-    def make(cls, folder: Path) -> "Kept":
-        url = f"sqlite:///{folder}/index.db"
+    def make(cls, url: str) -> "Kept":
         index = Index(url)
         index.create()
         made = cls(index, url)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from overt_schemas.errors import Transient
+from overt_schemas.errors import Refused, Transient
 from overt_sinks.audit.mend import Mender
 from overt_sinks.audit.mending import Do
 from overt_sinks.stores.side import Version
@@ -80,3 +80,29 @@ def test_twice_is_as_good_as_once(kept: Kept) -> None:
 
     assert (first, any(again)) == ([True, True, False], False)  # rows went with their object
     assert is_clean(kept, committed=35)
+
+
+class Shut(Store):
+    """A bucket of somebody else."""
+
+    def delete(self, name: str) -> None:
+        raise Refused("the store refuses this identity", reason="store_refused")
+
+
+def test_what_this_identity_may_not_do_is_left_and_the_rest_is_done(kept: Kept) -> None:
+    kept.add(30, 34, records(30, 34), indexed=False)
+    kept.move(10, keep_runs=False)
+    found = replace(survey(kept), tiers={**kept.tiers, "hot": Shut(kept.backends["hot"])})
+    plan = found.plan(2, lambda _done, _total: None)
+
+    assert Mender(survey=found).do_all(plan, lambda _done, _total: None) == 1
+    assert [left.why for left in plan.left] == ["refused: the store refuses this identity"]
+
+
+def test_who_may_do_nothing_of_it_is_told_so(kept: Kept) -> None:
+    kept.move(10, keep_runs=False)
+    found = replace(survey(kept), tiers={**kept.tiers, "hot": Shut(kept.backends["hot"])})
+    plan = found.plan(2, lambda _done, _total: None)
+
+    with pytest.raises(Refused):
+        Mender(survey=found).do_all(plan, lambda _done, _total: None)

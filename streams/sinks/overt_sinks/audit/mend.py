@@ -9,11 +9,11 @@ drops.
 from dataclasses import dataclass
 from typing import assert_never
 
-from overt_schemas.errors import Malformed
+from overt_schemas.errors import Malformed, Refused
 from overt_sinks import container
 from overt_sinks.audit import mend_rows, mending, rows
-from overt_sinks.audit.mending import Do, Step
-from overt_sinks.audit.reading import patiently
+from overt_sinks.audit.mending import Do, Left, Plan, Step
+from overt_sinks.audit.reading import Progress, patiently
 from overt_sinks.audit.reconcile import Survey
 from overt_sinks.container import Object
 from overt_sinks.index import HOT
@@ -25,6 +25,28 @@ class Mender:
     """Mends what one survey looked at; needs an identity that may delete."""
 
     survey: Survey
+
+    def do_all(self, plan: Plan, progress: Progress) -> int:
+        """Carry out a plan and return how many steps there was something to do in.
+
+        What this identity may not do joins what is left: on PostgreSQL an eraser gives no rows
+        back.
+
+        Raises:
+            Transient: bucket or index give no answer; run it again.
+            Refused: it may do nothing of it.
+        """
+        done, refused = 0, list[Refused]()
+        for number, step in enumerate(plan.steps, 1):
+            try:
+                done += self.do(step)
+            except Refused as exc:
+                refused.append(exc)
+                plan.add(Left(why=f"refused: {exc}", tier=step.tier, object=step.object))
+            progress(number, len(plan.steps))
+        if refused and not done:
+            raise refused[0]
+        return done
 
     def do(self, step: Step) -> bool:
         """Carry out a step; whether there was still something to do.

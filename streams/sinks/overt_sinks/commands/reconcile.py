@@ -42,12 +42,8 @@ def reconcile(
 
         found = survey(load(config), now_ms=time.time_ns() // 1_000_000)
         plan = found.plan(workers, telling("reconcile", "objects", wanted=progress))
-        done = 0
-        if apply:
-            mender, tell = Mender(survey=found), telling("mend", "steps", wanted=progress)
-            for number, step in enumerate(plan.steps, 1):
-                done += mender.do(step)
-                tell(number, len(plan.steps))
+        tell = telling("mend", "steps", wanted=progress)
+        done = Mender(survey=found).do_all(plan, tell) if apply else 0
     unproven = found.report.unproven
     if output == "json":
         document = {**plan.as_dict(), "applied": apply, "done": done, "unproven": unproven}
