@@ -171,8 +171,6 @@ class _Roads:
 
     def get(self, wanted: Range, into: Sequence[memoryview]) -> None:
         """Write exactly the bytes of a range, one place after the other."""
-        if self._is_cut:
-            raise Transient("the reading was left", reason="left")
         connection = self._connection(wanted)
         was_open = connection.sock is not None
         try:
@@ -187,6 +185,9 @@ class _Roads:
         self, connection: http.client.HTTPConnection, wanted: Range, into: Sequence[memoryview]
     ) -> None:
         try:
+            if connection.sock is None:
+                connection.connect()
+            self._check_left()  # once there is something that could have been cut
             # The library follows no redirect, knows no proxy and keeps no cookie.
             connection.request(
                 "GET", wanted.target, headers={"Range": wanted.header, "User-Agent": "overt"}
@@ -202,6 +203,10 @@ class _Roads:
         except Transient:
             connection.close()
             raise
+
+    def _check_left(self) -> None:
+        if self._is_cut:
+            raise Transient("the reading was left", reason="left")
 
     def _connection(self, wanted: Range) -> http.client.HTTPConnection:
         known: dict[tuple[bool, str, int | None], http.client.HTTPConnection]
