@@ -32,8 +32,8 @@ def keys(folder: Path, at: Place | None = None) -> set[Key]:
 
 
 def files(folder: Path) -> list[Path]:
-    """Return every file below a folder."""
-    return [path for path in folder.rglob("*") if path.is_file()]
+    """Return every file below a folder, or the one file."""
+    return [path for path in (folder, *folder.rglob("*")) if path.is_file()]
 
 
 def mentions(folder: Path, word: str) -> list[Path]:

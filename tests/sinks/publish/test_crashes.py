@@ -74,10 +74,13 @@ def test_a_publication_cut_off_at_any_step_is_ended_by_the_next(
             except Crash:
                 steps += 1
 
-        assert reading.keys(folder) in (before, desk.expected())
+        is_committed = reading.keys(folder) == desk.expected()
+        assert is_committed or reading.keys(folder) == before
 
         desk.publish()
         assert reading.keys(folder) == desk.expected()
+        if is_committed:  # what the table lists as needless goes at once
+            assert reading.mentions(folder / "warehouse", ANNA) == []
         desk.publish(time.time() + 4000)
         assert reading.mentions(folder / "warehouse", ANNA) == []
         desk.index.close()

@@ -82,15 +82,31 @@ def test_an_index_that_did_not_change_is_not_published_again(desk: Desk) -> None
     assert reading.load(desk.folder).metadata_location == before
 
 
-def test_a_move_is_published(desk: Desk) -> None:
+def test_a_pseudonym_stands_in_data_files_only(desk: Desk) -> None:
+    desk.publish()
+
+    found = reading.mentions(desk.folder / "warehouse", ANNA)
+
+    assert len(found) == len(DAYS)
+    assert {path.suffix for path in found} == {".parquet"}
+    assert reading.mentions(desk.folder / "catalog.db", ANNA) == []
+
+
+def test_records_that_stand_elsewhere_now_are_published(desk: Desk) -> None:
+    desk.publish()
+    with desk.index.transaction(writes=True) as db:
+        db.execute(tables.runs.update().where(tables.runs.c.person == BERT).values(superseded_ms=1))
+
+    assert desk.publish().rows == 9
+    assert reading.keys(desk.folder) == desk.expected()
+
+
+def test_an_object_in_another_bucket_is_published(desk: Desk) -> None:
     desk.publish()
     with desk.index.transaction(writes=True) as db:
         db.execute(tables.objects.update().values(tier="cold"))
-        db.execute(tables.runs.update().where(tables.runs.c.person == BERT).values(superseded_ms=1))
 
-    desk.publish()
-
-    assert reading.keys(desk.folder) == desk.expected()
+    assert desk.publish().days == 3
     tiers = reading.load(desk.folder).scan().to_arrow()["tier"].to_pylist()
     assert set(tiers) == {"cold"}
 
