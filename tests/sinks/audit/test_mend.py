@@ -7,6 +7,7 @@ import pytest
 from overt_schemas.errors import Refused, Transient
 from overt_sinks.audit.mend import Mender
 from overt_sinks.audit.mending import Do
+from overt_sinks.stores.failures import Archived
 from overt_sinks.stores.side import Version
 from overt_sinks.stores.store import Store
 from tests.sinks.audit.kept import Hidden, Kept, records
@@ -106,3 +107,33 @@ def test_who_may_do_nothing_of_it_is_told_so(kept: Kept) -> None:
 
     with pytest.raises(Refused):
         Mender(survey=found).do_all(plan, lambda _done, _total: None)
+
+
+class Frozen(Store):
+    """A bucket whose objects were archived."""
+
+    def read(self, name: str) -> bytes:
+        raise Archived("the object is archived: restore it first", reason="archived")
+
+
+def test_no_copy_goes_for_one_that_nobody_could_read(kept: Kept) -> None:
+    target = kept.move(10, keep_runs=False)
+    forget_hot(kept, 10)
+    kept.put(target, kept.read(target, "warm"), "cold")
+    kept.sql("UPDATE objects SET tier = 'cold' WHERE object = :name", name=target)
+    kept.moves(target, "done", "cold")
+    found = replace(survey(kept), tiers={**kept.tiers, "cold": Frozen(kept.backends["cold"])})
+
+    plan = found.plan(2, lambda _done, _total: None)
+
+    assert Do.DELETE not in {step.do for step in plan.steps}
+    assert found.report.unproven == ["1 objects are archived and were not read"]
+
+
+def test_a_spent_object_that_cannot_be_read_is_left(kept: Kept) -> None:
+    kept.move(10, keep_runs=False)
+    kept.put(WHERE.object(10), b"broken")
+
+    plan = planned(kept)
+
+    assert (plan.steps, [left.why for left in plan.left]) == ([], ["it cannot be read"])

@@ -4,8 +4,11 @@ import pytest
 
 from overt_sinks.audit.findings import Kind
 from overt_sinks.audit.report import Report, as_text
+from overt_sinks.audit.verify import check
 from overt_sinks.index import gone_rows
+from overt_sinks.stores.failures import Archived
 from overt_sinks.stores.side import Upload, Version
+from overt_sinks.stores.store import Store
 from tests.sinks.audit.kept import PERSON, WARM, Hidden, Kept
 from tests.sinks.made import DAY, WHERE
 
@@ -153,3 +156,30 @@ def test_no_name_of_an_object_is_in_the_text(kept: Kept) -> None:
     text = as_text(kept.verify())
 
     assert (PERSON in text, DAY in text, "tier warm" in text) == (False, False, True)
+
+
+class Frozen(Store):
+    """A bucket whose objects were archived."""
+
+    def read(self, name: str) -> bytes:
+        raise Archived("the object is archived: restore it first", reason="archived")
+
+
+def test_what_is_archived_is_not_proved_and_not_called_lost(kept: Kept) -> None:
+    kept.move(10)
+    report = Report()
+
+    check(kept.index, {**kept.tiers, "warm": Frozen(kept.backends["warm"])}, {WHERE: 30}, report)
+
+    assert (kinds(report), report.tally.archived, report.account.unread) == ([], 1, 10)
+    assert report.unproven == ["1 objects are archived and were not read"]
+
+
+def test_what_is_lost_besides_something_archived_is_called_lost(kept: Kept) -> None:
+    kept.move(10)
+    kept.sql("DELETE FROM runs WHERE object = :name", name=WHERE.object(0))
+    report = Report()
+
+    check(kept.index, {**kept.tiers, "warm": Frozen(kept.backends["warm"])}, {WHERE: 30}, report)
+
+    assert Kind.UNACCOUNTED in {f.kind for f in report.findings.kept}

@@ -41,6 +41,7 @@ class Account:
     Attributes:
         excused: offsets nobody can tell of, because their object changed meanwhile.
         told: offsets of objects that are missing or unreadable, which is one finding, not many.
+        unread: how many records stand in objects that could not be read, at offsets nobody knows.
     """
 
     findings: Findings = field(default_factory=Findings)
@@ -54,6 +55,12 @@ class Account:
     set_aside: int = 0
     gone_count: int = 0
     standing: int = 0
+    unread: int = 0
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether every offset was met or is explained; false while anything was not read."""
+        return not self.unread and not self.findings.counts[Kind.UNACCOUNTED]
 
     def link(self, link: Link) -> None:
         """Add the next link of its partition."""
@@ -111,8 +118,9 @@ class Account:
 
     def close(self) -> None:
         """Find what stands nowhere, and what stands and no link covers."""
-        for source, first, last in self.unaccounted(self.told):
-            self._found(Kind.UNACCOUNTED, source, first, last)
+        if not self.are_unread():
+            for source, first, last in self.unaccounted(self.told):
+                self._found(Kind.UNACCOUNTED, source, first, last)
         for source, met in self.met.items():
             at = 0
             for first, last in [*self.covered[source].ranges, (1 << 62, 1 << 62)]:
@@ -139,6 +147,11 @@ class Account:
                 for begin, end in self.met[source].stretches(first, last, met=False):
                     for low, high in _without(begin, end, left_out):
                         yield source, low, high
+
+    def are_unread(self) -> bool:
+        """Whether what was not met is just as much as stands where nobody could read it."""
+        lost = sum(last - first + 1 for _, first, last in self.unaccounted(self.told))
+        return 0 < lost == self.unread
 
     def _meet(self, source: Source, offsets: Numbers) -> None:
         for first, last in ranges(self.met[source].add(offsets)):

@@ -66,7 +66,7 @@ def gaps(
     for row in gone:
         why = Reason.ERASED if row.gone.why == Reason.ERASED.value else Reason.EXPIRED
         yield _gap((row.topic_id, row.kafka_part), row.gone.first, row.gone.last, why)
-    if not quick:
+    if not quick and not account.are_unread():
         for source, first, last in account.unaccounted():
             yield _gap(source, first, last, Reason.UNACCOUNTED)
 

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -23,6 +23,7 @@ from overt_sinks.audit.report import Tally
 from overt_sinks.audit.tiers import Tiers
 from overt_sinks.index import HOT, inventory_rows
 from overt_sinks.index.engine import Engine
+from overt_sinks.stores.failures import Archived
 from overt_sinks.stores.store import NotFound
 
 T = TypeVar("T")
@@ -34,13 +35,19 @@ _TRIES, _AGAIN_S = 4, 0.5
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """Compares all objects of a snapshot with their rows, and tells the account what stands."""
+    """Compares all objects of a snapshot with their rows, and tells the account what stands.
+
+    Attributes:
+        unread: tier and name of what could not be read, or was another by then: no proof rests on
+            it, and ``seen`` did not hear of it.
+    """
 
     engine: Engine
     tiers: Tiers
     account: Account
     tally: Tally
     seen: Seen = lambda _subject, _contents: None
+    unread: set[tuple[str, str]] = field(default_factory=set)
 
     def run(self, db: sa.Connection, workers: int, progress: Progress) -> None:
         """Read everything; the snapshot is ``db``'s.
@@ -80,6 +87,11 @@ class Reading:
         except (NotFound, Malformed) as exc:
             self._not_read(subject, isinstance(exc, NotFound))
             return
+        except Archived:
+            self.tally.archived += 1
+            self.unread.add((subject.row.tier, subject.row.object))
+            self._pass_unread(subject)
+            return
         self.tally.objects += 1
         self.tally.size_bytes += found.size
         self.tally.leaving += subject.is_leaving
@@ -108,9 +120,18 @@ class Reading:
         return now is None or (now.tier, now.sha256) != (subject.row.tier, subject.row.sha256)
 
     def _excuse(self, subject: Subject) -> None:
+        self.unread.add((subject.row.tier, subject.row.object))
         if any(run.superseded_ms == 0 for run in subject.runs):
             self.tally.changed += 1
+            self._pass_unread(subject)
+
+    def _pass_unread(self, subject: Subject) -> None:
+        """Let it be that what stands in an object was not met."""
+        if subject.link is not None:
             _pass_over(subject, self.account.excused)
+        else:
+            active = (run.records for run in subject.runs if run.superseded_ms == 0)
+            self.account.unread += sum(active)
 
 
 def _pass_over(subject: Subject, ranges: dict[Source, list[tuple[int, int]]]) -> None:

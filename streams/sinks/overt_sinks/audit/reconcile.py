@@ -12,15 +12,15 @@ from overt_schemas.errors import Malformed
 from overt_sinks.audit import contents, mend_rows, mending, rows
 from overt_sinks.audit.compare import Subject
 from overt_sinks.audit.contents import Contents, Source
-from overt_sinks.audit.findings import Kind
 from overt_sinks.audit.mending import Do, Left, Plan, Step, World
 from overt_sinks.audit.reading import Progress, Reading, patiently
 from overt_sinks.audit.report import Report
-from overt_sinks.audit.tiers import PROBES, Odd, Standing, Tiers, odd, open_tiers
+from overt_sinks.audit.tiers import PROBES, Odd, Standing, Tiers, odd, open_tiers, stands
 from overt_sinks.audit.verify import committed_offsets, load_ledger
 from overt_sinks.index import HOT, Index, Link
 from overt_sinks.naming import Partition, parse_object
 from overt_sinks.settings import Settings
+from overt_sinks.stores.failures import Archived
 from overt_sinks.stores.store import NotFound
 
 
@@ -56,7 +56,9 @@ class Survey:
                 seen=self._see,
             )  # fmt: skip
             reading.run(db, workers, progress)
+            self._bad |= reading.unread
             old = mend_rows.superseded(db, self.grace_over_ms)
+        self.report.note_unread()
         account.committed(self.world.committed)
         account.close()
         found = Plan()
@@ -71,7 +73,7 @@ class Survey:
         """Return what an object holds, or None if it is gone, not ours or not whole."""
         try:
             return contents.read(patiently(lambda: self.tiers[tier].read(name)))
-        except (NotFound, Malformed):
+        except (NotFound, Malformed, Archived):
             return None
 
     def _see(self, subject: Subject, found: Contents | None) -> None:
@@ -127,9 +129,12 @@ class Survey:
         )  # fmt: skip
 
     def _leaving(self) -> Iterator[Step | Left]:
-        for subject, is_there in self._spent:
+        for subject, was_read in self._spent:
             row = subject.row
-            found = self.read(row.tier, row.object) if is_there else None
+            found = self.read(row.tier, row.object) if was_read else None
+            if found is None and stands(self.tiers[row.tier], row.object):
+                yield Left(why="it cannot be read", tier=row.tier, object=row.object)
+                continue
             decided = mending.spent(self.world, row.tier, row.object, found, subject.link)
             if decided is not None:
                 yield decided
@@ -137,10 +142,10 @@ class Survey:
     def _released(self, old: int) -> Iterator[Step | Left]:
         if not old:
             return
-        if self.world.account.findings.counts[Kind.UNACCOUNTED]:
-            yield Left(why="superseded rows stay while offsets are unaccounted", tier="", object="")
-        else:
+        if self.world.account.is_closed:
             yield Step(do=Do.RELEASE, tier="", object="", count=old)
+        else:
+            yield Left(why="superseded rows stay while offsets are unaccounted", tier="", object="")
 
     def _hidden(self, deleted: set[tuple[str, str]]) -> Iterator[Step | Left]:
         for tier, store in self.tiers.items():
@@ -154,7 +159,7 @@ class Survey:
                     is_known = (tier, name) not in self._bad
                 else:
                     is_known = place is not None or name in moved or self._is_over(name)
-                    is_known &= not self.world.account.findings.counts[Kind.UNACCOUNTED]
+                    is_known &= self.world.account.is_closed
                 yield mending.hidden(tier, name, counts[name], is_known=is_known)
 
     def _is_over(self, name: str) -> bool:

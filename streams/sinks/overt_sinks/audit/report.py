@@ -18,6 +18,7 @@ class Tally:
 
     Attributes:
         leaving: objects that nothing points into any more: the mover is about to delete them.
+        archived: objects in a class that answers only after it was asked to bring them back.
         changed: objects that were moved, erased or expired between snapshot and reading.
     """
 
@@ -25,6 +26,7 @@ class Tally:
     size_bytes: int = 0
     leaving: int = 0
     changed: int = 0
+    archived: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,6 +50,13 @@ class Report:
     def findings(self) -> Findings:
         """What is wrong."""
         return self.account.findings
+
+    def note_unread(self) -> None:
+        """Say what was not read, and is therefore not proved."""
+        for count, why in ((self.tally.changed, "were moved or erased meanwhile: run it again"),
+                           (self.tally.archived, "are archived and were not read")):  # fmt: skip
+            if count:
+                self.unproven.append(f"{count} objects {why}")
 
     @property
     def seconds_per_million(self) -> float:
@@ -101,6 +110,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "objects": tally.objects, "records": account.standing, "size_bytes": tally.size_bytes,
         "set_aside": account.set_aside, "gone": account.gone_count, "pending": report.pending,
         "moving": report.moving, "leaving": tally.leaving, "changed": tally.changed,
+        "archived": tally.archived,
         "seconds": round(report.seconds, 3),
         "seconds_per_million": round(report.seconds_per_million, 3),
         "unproven": report.unproven,

@@ -109,7 +109,7 @@ def _of_page(engine: Engine, tier: str, store: Store, page: list[Listed]) -> Ite
             standing = Standing.BLOCKED
         elif place is None and tier == HOT and _is_next(item.name, ends):
             standing = Standing.PENDING
-        elif not _stands(store, item.name):
+        elif not stands(store, item.name):
             continue  # deleted meanwhile, its row with it
         else:
             standing = Standing.STRAY
@@ -126,7 +126,8 @@ def _is_next(name: str, ends: Mapping[tuple[str, int], int]) -> bool:
     return first == ends.get((partition.topic_id, partition.number), 0)
 
 
-def _stands(store: Store, name: str) -> bool:
+def stands(store: Store, name: str) -> bool:
+    """Whether there is an object of that name now."""
     try:
         store.head(name)
     except NotFound:
