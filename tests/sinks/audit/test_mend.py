@@ -137,3 +137,25 @@ def test_a_spent_object_that_cannot_be_read_is_left(kept: Kept) -> None:
     plan = planned(kept)
 
     assert (plan.steps, [left.why for left in plan.left]) == ([], ["it cannot be read"])
+
+
+@pytest.mark.parametrize("kills_after", range(6))
+def test_killed_after_any_step_the_next_run_ends_it(kept: Kept, kills_after: int) -> None:
+    zombie = kept.read(WHERE.object(0))
+    kept.move(0)
+    forget_hot(kept, 0)
+    kept.put(WHERE.object(0), zombie)
+    kept.move(10)
+    kept.sql("DELETE FROM runs WHERE object = :name", name=WHERE.object(20))
+    kept.sql("DELETE FROM objects WHERE object = :name", name=WHERE.object(20))
+    kept.add(30, 34, records(30, 34), indexed=False)
+    hide(kept, "warm", kept.names("warm")[0])
+    found = survey(kept)
+    plan = found.plan(2, lambda _done, _total: None)
+    mender = Mender(survey=found)
+
+    for step in plan.steps[:kills_after]:
+        mender.do(step)
+    mend(kept)
+
+    assert is_clean(kept, committed=35)
