@@ -4,29 +4,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from overt_schemas.clock import SystemClock
 from overt_schemas.errors import Refused
-from overt_sinks.erase.day import Eraser
+from overt_sinks.erase.day import Erased, Eraser
 from overt_sinks.erase.rows import PersonDay
-from overt_sinks.index import Index, hold_rows
-from overt_sinks.stores.store import Store, open_store
+from overt_sinks.index import Index, inventory_rows
+from overt_sinks.stores.store import NotFound, Store, open_store
 from overt_sinks.stores.target import Keys
 from overt_sinks.tiers import passing, settling
+from overt_sinks.tiers.mover import Mover
 from overt_sinks.tiers.plan import Kind, Rules
 from tests.authority.weed import running
-from tests.conformance.postgres import postgres_url
+from tests.conformance.postgres import server
 from tests.sinks.erase.test_day import fill, others, traces
 from tests.sinks.faulty import Faults, before
+from tests.sinks.index.guarded import Guarded
 from tests.sinks.made import DAY
 from tests.sinks.test_settings import GOOD, write
 from tests.sinks.tiers.world import PEOPLE, World
 from tests.stores import versitygw
-
-__all__ = ["postgres_url"]
 
 pytestmark = pytest.mark.timeout(300)
 TIERS = ("hot", "warm", "cold")
@@ -51,17 +52,49 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
         yield buckets
 
 
+@dataclass
+class Real(World):
+    """A world where each works with its own rights, at the store and at the index."""
+
+    opened: Opened = field(default=dict)
+    urls: Callable[[str], str] = field(default=str)
+
+    def pass_of_mover(self, url: str = "") -> dict[str, int]:
+        """Let a mover do one pass; what it did."""
+        mover, index = self.as_("mover", url)
+        passing.run(mover, self.committed(), lambda _d, _t: None)
+        index.close()
+        assert mover.done.findings == {}
+        return {"moved": mover.done.moved, "deleted": mover.done.deleted}
+
+    def as_(self, who: str, url: str = "") -> tuple[Mover, Index]:
+        """Return a mover with somebody's rights, and its index."""
+        index = Index(self.urls(who))
+        return self.mover(self.opened(who, url), index), index
+
+    def erase(self, who: str = "eraser") -> Erased:
+        """Erase the first person's day."""
+        index = Index(self.urls(who))
+        try:
+            whose = PersonDay(person=PEOPLE[0], day=DAY)
+            return Eraser(index, self.opened(who), self.clock, whose).run(lambda _d, _t: None)
+        finally:
+            index.close()
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
-def world(request: pytest.FixtureRequest, tmp_path: Path, opened: Opened) -> Iterator[World]:
-    url = f"sqlite:///{tmp_path / 'index.db'}"
-    if request.param == "postgres":
-        url = request.getfixturevalue("postgres_url")
-    index = Index(url)
+def world(request: pytest.FixtureRequest, tmp_path: Path, opened: Opened) -> Iterator[Real]:
+    guarded = Guarded(server(), has_rows=False) if request.param == "postgres" else None
+    file = f"sqlite:///{tmp_path / 'index.db'}"
+    urls = guarded.url if guarded else lambda _who: file
+    index = Index(urls("sink"))
     index.create()
-    world = World(index=index, buckets=opened("store-root"))
+    world = Real(index=index, buckets=opened("store-root"), opened=opened, urls=urls)
     _empty(world)
     yield world
     index.close()
+    if guarded:
+        server().drop(guarded.name)
 
 
 def _empty(world: World) -> None:
@@ -73,13 +106,6 @@ def _empty(world: World) -> None:
             bucket.purge(name)
 
 
-def _as_mover(world: World, buckets: dict[str, Store]) -> dict[str, int]:
-    mover = world.mover(buckets)
-    passing.run(mover, world.committed(), lambda _d, _t: None)
-    assert mover.done.findings == {}
-    return {"moved": mover.done.moved, "deleted": mover.done.deleted}
-
-
 def _hidden(world: World) -> list[str]:
     found = []
     for bucket in world.buckets.values():
@@ -88,63 +114,74 @@ def _hidden(world: World) -> list[str]:
     return found
 
 
-def test_the_life_of_a_day_with_the_rights_of_the_topology(world: World, opened: Opened) -> None:
-    as_mover, as_eraser = opened("mover"), opened("eraser")
+def test_the_life_of_a_day_with_the_rights_of_the_topology(world: Real) -> None:
     world.rules = Rules(cold_after_ms=5 * 86_400_000)
     fill(world)
     world.next_day()
 
-    assert _as_mover(world, as_mover) == {"moved": 5, "deleted": 0}
-    world.check()
+    assert world.pass_of_mover() == {"moved": 5, "deleted": 0}
     world.clock.advance(90_000)
-    assert _as_mover(world, as_mover) == {"moved": 0, "deleted": 4}
+    assert world.pass_of_mover() == {"moved": 0, "deleted": 4}
     assert _hidden(world) == []
     world.clock.advance(5 * 86_400)
-    assert _as_mover(world, as_mover) == {"moved": 5, "deleted": 0}
+    assert world.pass_of_mover() == {"moved": 5, "deleted": 0}
     world.clock.advance(7200)
-    assert _as_mover(world, as_mover) == {"moved": 0, "deleted": 5}
-    assert set(world.tiers().values()) == {"cold"}
-    world.check()
+    assert world.pass_of_mover() == {"moved": 0, "deleted": 5}
 
-    mover = world.mover(as_mover)
-    name = next(iter(world.tiers()))
+    verifier = Index(world.urls("verifier"))
+    with verifier.transaction() as db:
+        assert {row.tier for row in inventory_rows.objects(db)} == {"cold"}
+    verifier.close()
+
+
+def test_what_was_restored_leaves_cold_by_the_hand_of_the_eraser(world: Real) -> None:
+    world.rules = Rules(cold_after_ms=1, grace_ms=0)
+    fill(world)
+    world.next_day()
+    for _ in range(3):
+        world.pass_of_mover()
+        world.clock.advance(60)
+    mover, index = world.as_("mover")
+    name = next(item.name for item in world.buckets["cold"].list(""))
+
     assert passing.carry(mover, Kind.RESTORE, "warm", name)
     world.clock.advance(7200)
-    settling.settle(world.mover(as_mover), None)  # it may not delete in cold: that stays
-    assert world.carried() == {name}
-    settling.settle(world.mover(as_eraser), None)
-    assert world.carried() == set()
-    world.check()
+    settling.settle(mover, None)  # it may not delete in cold: that stays
+
+    assert world.buckets["cold"].head(name).size
+    eraser, other = world.as_("eraser")
+    settling.settle(eraser, None)
+    with pytest.raises(NotFound):
+        world.buckets["cold"].head(name)
+    index.close()
+    other.close()
 
 
-def test_a_day_is_erased_with_all_versions(world: World, opened: Opened) -> None:
+def test_a_day_is_erased_with_all_versions(world: Real) -> None:
     fill(world)
     world.next_day()
     if world.index.pool.dialect.name == "postgresql":  # there from warm, else from hot
-        _as_mover(world, opened("mover"))
+        world.pass_of_mover()
         world.clock.advance(7200)
     before_ = others(world)
-    whose = PersonDay(person=PEOPLE[0], day=DAY)
 
     began = time.monotonic()
-    done = Eraser(world.index, opened("eraser"), world.clock, whose).run(lambda _d, _t: None)
+    done = world.erase()
     print(f"erased {done} in {time.monotonic() - began:.2f} s")
 
     assert (done.left, done.records) == (0, 7)
     assert traces(world) == 0
     assert _hidden(world) == []
     assert others(world) == before_
-    world.check()
 
 
-def test_a_mover_may_not_erase(world: World, opened: Opened) -> None:
+def test_a_mover_may_not_erase(world: Real) -> None:
     fill(world)
-    whose = PersonDay(person=PEOPLE[0], day=DAY)
 
     with pytest.raises(Refused):
-        Eraser(world.index, opened("mover"), world.clock, whose).run(lambda _d, _t: None)
+        world.erase("mover")
 
-    world.check()
+    assert len(world.readable()) == 16
 
 
 @pytest.mark.parametrize(
@@ -161,14 +198,19 @@ def test_a_mover_may_not_erase(world: World, opened: Opened) -> None:
 def test_a_bad_line_delays_a_move_and_changes_nothing(
     tmp_path: Path, opened: Opened, put: list[str], get: list[str]
 ) -> None:
-    world = World.fresh(tmp_path, opened("store-root"))
+    file = f"sqlite:///{tmp_path / 'index.db'}"
+    index = Index(file)
+    index.create()
+    world = Real(
+        index=index, buckets=opened("store-root"), opened=opened, urls=lambda _who: file
+    )  # fmt: skip
     _empty(world)
     fill(world)
     world.next_day()
     faults = Faults(put=list(put), get=list(get))
 
     with before(opened.url, faults) as url:  # type: ignore[attr-defined]
-        done = _as_mover(world, opened("mover", url))
+        done = world.pass_of_mover(url)
 
     assert done["moved"] == 5
     assert (faults.put, faults.get) == ([], [])
@@ -205,6 +247,4 @@ def test_killed_processes_leave_what_the_next_one_ends(tmp_path: Path) -> None:
     assert traces(world) == 0
     assert others(world) == before_
     world.check()
-    with world.index.transaction() as db:
-        assert not hold_rows.holds(db)
     world.index.close()

@@ -81,7 +81,7 @@ class World:
             for n, end in self.ends.items()
         }
 
-    def mover(self, buckets: Buckets | None = None) -> Mover:
+    def mover(self, buckets: Buckets | None = None, index: Index | None = None) -> Mover:
         """Return a mover that never waits."""
 
         def pause(seconds: float) -> bool:
@@ -89,7 +89,7 @@ class World:
             return False
 
         return Mover(
-            self.index, buckets or self.buckets, self.rules, self.clock, pause=pause,
+            index or self.index, buckets or self.buckets, self.rules, self.clock, pause=pause,
             spread=lambda: 0.5,
         )  # fmt: skip
 
