@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from overt_sinks.audit.verify import Report, check
+from overt_sinks.audit.report import Report
+from overt_sinks.audit.verify import check
 from overt_sinks.erase.day import Eraser
 from overt_sinks.erase.rows import PersonDay
 from overt_sinks.stores.store import Store
