@@ -4,87 +4,25 @@ import contextlib
 import ssl
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from overt_schemas import api
-from overt_schemas.errors import Malformed, OvertError, Permanent, Refused, Transient
-from overt_subscriber import ranges as offers
+from overt_schemas.errors import OvertError, Permanent, Refused, Transient
 from overt_subscriber.bulk import LEAST_BYTES, Bulk
-from overt_subscriber.ranges import Offer
-from overt_subscriber.runs import Page, Run
+from overt_subscriber.runs import Run
 from overt_subscriber.settings import Ranges
 from tests.subscriber.authority_twin import certificates
+from tests.subscriber.offering import SIZE, Twin, run, whole
 from tests.subscriber.range_server import FAULTS, Server, serving
-
-SIZE = LEAST_BYTES + 100
-SECRET = "X-Amz-Signature=secret-of-a-url"
-
-
-def run(number: int, size: int = SIZE) -> Run:
-    return Run(
-        run=f"r{number}", kind="part", device=b"d", boot=b"b", activity=0, stream=0, segment=number,
-        first_batch=number, last_batch=number, records=1, bytes=size,
-    )  # fmt: skip
-
-
-def content(number: int, size: int = SIZE) -> bytes:
-    return bytes([number + 1]) * size
-
-
-@dataclass
-class Twin:
-    """An authority that offers ranges at a store; ``joined`` runs share one."""
-
-    server: Server
-    joined: int = 1
-    valid_s: int = 60
-    refusal: OvertError | None = None
-    spoil: Callable[[dict[str, Any]], Any] = lambda answer: answer
-    asked: list[tuple[str, list[str]]] = field(default_factory=list)
-    known: dict[str, bytes] = field(default_factory=dict)
-
-    def segments(self, grant: str, after: str, limit: int) -> Page:
-        self.asked.append(("list", []))
-        return Page(runs=(), next="", more=False)
-
-    def read(self, grant: str, runs: Sequence[Run]) -> bytes:
-        self.asked.append(("read", [one.run for one in runs]))
-        return b"".join(content(one.first_batch, one.bytes) for one in runs)
-
-    def ranges(self, grant: str, runs: Sequence[Run]) -> Offer:
-        self.asked.append(("ranges", [one.run for one in runs]))
-        if self.refusal is not None:
-            raise self.refusal
-        return offers.offer(self.spoil(self.answer(runs)), runs)
-
-    def answer(self, runs: Sequence[Run]) -> dict[str, Any]:
-        rows: list[dict[str, Any]] = []
-        for at in range(0, len(runs), self.joined):
-            some = runs[at : at + self.joined]
-            path = f"/hot/o{at}"
-            data = b"".join(content(one.first_batch, one.bytes) for one in some)
-            self.server.objects[path] = b"before" + data + b"behind"
-            url = f"{self.server.url}{path}?{SECRET}"
-            wanted = {"Range": f"bytes=6-{5 + len(data)}"}
-            rows.append({"run": some[0].run, "url": url, "headers": wanted})
-            rows += [{"run": one.run} for one in some[1:]]
-        return {"ranges": rows, "valid_s": self.valid_s}
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     with serving() as running:
         yield running
-
-
-def whole(runs: Sequence[Run]) -> bytes:
-    return b"".join(content(one.first_batch, one.bytes) for one in runs)
 
 
 SETTINGS = Ranges(at_least_bytes=4 * SIZE, parallel=3)
@@ -260,52 +198,6 @@ def test_ranges_are_not_asked_for_where_they_are_not_worth_it(
         bulk.segments("g-1", "", 1)
 
     assert [what for what, _ in twin.asked] == ["read", "list"]
-
-
-def changed(**fields: Any) -> Callable[[dict[str, Any]], Any]:
-    def change(answer: dict[str, Any]) -> Any:
-        answer["ranges"][3].update(fields)
-        return answer
-
-    return change
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        changed(run="other"),
-        changed(url="http://store.example/hot/o3?X-Amz-Signature=secret-of-a-url"),
-        changed(url="ftp://127.0.0.1/o?X-Amz-Signature=secret-of-a-url"),
-        changed(url="https://user@store.example/o?X-Amz-Signature=secret-of-a-url"),
-        changed(url="https://[bad/o?X-Amz-Signature=secret-of-a-url"),
-        changed(url=7),
-        changed(headers={"Range": "bytes=6-9"}),
-        changed(headers={"Range": f"bytes=6-{5 + SIZE}", "Cookie": "a"}),
-        changed(headers={"Range": f"bytes=6-{5 + SIZE},0-1"}),
-        changed(headers={}),
-        lambda answer: {**answer, "ranges": answer["ranges"][:-1]},
-        lambda answer: {**answer, "ranges": answer["ranges"][::-1]},
-        lambda answer: {**answer, "valid_s": "soon"},
-        lambda answer: {"ranges": None},
-        lambda answer: {"ranges": [{"run": row["run"]} for row in answer["ranges"]], "valid_s": 9},
-    ],
-    ids=[
-        "other-run", "in-the-clear", "ftp", "user", "no-host", "no-text", "shorter", "cookie",
-        "list", "no-range", "one-less", "reversed", "no-number", "no-list", "no-url",
-    ],
-)  # fmt: skip
-def test_an_offer_that_is_not_exactly_what_was_asked_for_is_not_taken(
-    server: Server, spoil: Callable[[dict[str, Any]], Any]
-) -> None:
-    twin, runs = Twin(server, spoil=spoil), [run(number) for number in range(8)]
-
-    with Bulk(twin, SETTINGS) as bulk:
-        assert bulk.read("g-1", runs) == whole(runs)
-    with pytest.raises(Malformed) as caught:
-        twin.ranges("g-1", runs)
-
-    assert server.seen == []
-    assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize("fault", ["403", "hang-up", "cut", "206-other"])
