@@ -34,8 +34,16 @@ bench-streams *ARGS:
 bench-hostile *ARGS:
     python -m tests.bench.hostile {{ARGS}}
 
+# from topic to object beside bare puts, memory, compaction, verify and growth; as `bench-streams`
+bench-sinks *ARGS:
+    python -m tests.bench.sinks {{ARGS}}
+
 # the short version of every bench
-bench: bench-stack (bench-streams "--short")
+bench: bench-stack (bench-streams "--short") (bench-sinks "--short")
+
+# three sinks on the same partitions and two movers, killed 200 times under a bad line and full disks
+chaos-sinks *ARGS:
+    python -m tests.bench.sinks_chaos {{ARGS}}
 
 # a storm of kills, zombies and outages on a stack of its own, as JSON; under four minutes
 chaos-short *ARGS:

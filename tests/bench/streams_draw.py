@@ -9,8 +9,10 @@ _INK, _PALE = "#1f2933", "#cbd2d9"
 _BARS = {"shell": "#829ab1", "step": "#2b6cb0"}
 
 
-def profile(rows: Sequence[tuple[str, str, float]], title: str) -> str:
-    """Return bars, one a stage: (``shell`` or ``step``, name, microseconds)."""
+def profile(
+    rows: Sequence[tuple[str, str, float]], title: str, unit: str = "us", *, share: bool = True
+) -> str:
+    """Return bars, one a stage: (``shell`` or ``step``, name, how much), with their shares."""
     left, wide, line = 300, 420, 24
     longest, total = max(row[2] for row in rows), sum(row[2] for row in rows)
     out = [_text(10, 24, title, bold=True)]
@@ -21,7 +23,8 @@ def profile(rows: Sequence[tuple[str, str, float]], title: str) -> str:
         out.append(
             f'<rect x="{left}" y="{y}" width="{width:.1f}" height="18" fill="{_BARS[kind]}"/>'
         )
-        out.append(_text(left + width + 6, y + 14, f"{us:.1f} us, {us / total:.0%}"))
+        part = f", {us / total:.0%}" if share else ""
+        out.append(_text(left + width + 6, y + 14, f"{us:.1f} {unit}{part}"))
     return _page(left + wide + 130, 54 + len(rows) * line, out)
 
 
