@@ -6,6 +6,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from overt_sinks.settings import load
 from overt_sinks.tiers import passing, wiring
 from overt_sinks.tiers.buckets import open_buckets
 from overt_sinks.tiers.mover import Done, Mover
+from tests.stack import brokers
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 _TWO_DAYS_S = 2 * 86_400
@@ -54,6 +56,14 @@ def passed(stack: Running, after_s: int) -> Done:
         passing.run(mover, wiring.committed(config), lambda _done, _total: None)
     assert not mover.done.findings
     return mover.done
+
+
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Running]:
+    """A stack of its own: time goes on by days here, and everything that stands is counted."""
+    with brokers.stack(tmp_path / "state") as running:
+        running.start(["authority", "refine-input", "refine-frame", "sink"])
+        yield running
 
 
 @pytest.fixture
