@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -18,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tomli_w
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicCollection, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
@@ -40,6 +38,7 @@ from tests.bench.report import emit, say
 from tests.bench.sinks_growth import Hoard
 from tests.bench.sinks_lanes import Cost, SinkLane, bare_mb_s, raw_put_s
 from tests.bench.sinks_load import parts
+from tests.sinks.rewritten import rewritten
 
 _SAMPLER = Path(__file__).parent / "sampler"
 _MANY, _ASK_S = "overt.many.v1", 60
@@ -217,16 +216,7 @@ class Bench:
     def _settings(
         self, name: str, changes: Mapping[str, Mapping[str, Any]], who: str = "sink"
     ) -> Path:
-        document = tomllib.loads(self.running.settings(who).read_text())
-        own = self.folder / name
-        own.mkdir(mode=0o700)
-        document["state_dir"] = str(own / "state")
-        for table, values in changes.items():
-            document[table] = document.get(table, {}) | dict(values)
-        path = own / "settings.toml"
-        path.touch(mode=0o600)
-        path.write_bytes(tomli_w.dumps(document).encode())
-        return path
+        return rewritten(self.running.settings(who), self.folder / name, changes)
 
 
 def draw(bench: Bench, folder: Path) -> None:

@@ -36,15 +36,15 @@ class Segments:
         """Begin another segment."""
         self.number, self._segment = self.number + 1, None
 
-    def part(self, size: int = 100) -> bytes:
-        """Return the framed next part of the segment."""
+    def part(self, size: int = 100, content: bytes | None = None) -> bytes:
+        """Return the framed next part of the segment; ``content`` is what it seals, or zeros."""
         segment = self._segment = self._segment or self._open()
         header = sealing.PartHeader(
             segment=segment.info, batch=self.batch, raw=bytes(32), previous=bytes(32), partition=0,
             offset=self.batch, schema=21, first=self.batch == 0, final=False,
         )  # fmt: skip
         self.batch += 1
-        return codec.encode(sealing.seal_part(segment, header, bytes(size), SIGNER))
+        return codec.encode(sealing.seal_part(segment, header, content or bytes(size), SIGNER))
 
     def tombstone(self) -> bytes:
         """Return the framed mark of the next batch, dropped on purpose."""

@@ -6,14 +6,12 @@ to the others the work of a zombie. Index and store have each a small disk, so t
 
 import os
 import subprocess
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tomli_w
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka import TopicCollection as Topics
 from confluent_kafka.admin import (
@@ -31,6 +29,7 @@ from overt_ops.devstack.layout import Layout
 from overt_schemas.topics import PART
 from overt_sinks.naming import topic_uuid
 from tests.sinks.faulty import Faults, before
+from tests.sinks.rewritten import rewritten
 from tests.stack import brokers
 
 PARTITIONS = 4
@@ -90,18 +89,8 @@ class Ground:
 
     def settings(self, who: str, name: str, changes: Mapping[str, Mapping[str, Any]]) -> Path:
         """Write the settings of ``who`` over again, behind the bad line, and return where."""
-        document = tomllib.loads(self.running.settings(who).read_text())
-        own = self.folder / name
-        own.mkdir(mode=0o700)
-        document["state_dir"] = str(own / "state")
-        document["store"]["url"] = self.url
-        document["index"]["url"] = self.index_url
-        for table, values in changes.items():
-            document[table] = document.get(table, {}) | dict(values)
-        path = own / "settings.toml"
-        path.touch(mode=0o600)
-        path.write_bytes(tomli_w.dumps(document).encode())
-        return path
+        place = {"store": {"url": self.url}, "index": {"url": self.index_url}}
+        return rewritten(self.running.settings(who), self.folder / name, {**place, **changes})
 
     def topic_id(self) -> str:
         """Return the id of the topic as it is now."""
