@@ -146,6 +146,19 @@ def cut(data: bytes) -> Iterator[tuple[int, int, StoredPart]]:
         yield start, cursor.at, part
 
 
+def count(data: bytes) -> int:
+    """Return how many records a run's bytes hold.
+
+    Raises:
+        Malformed: the bytes are not whole records.
+    """
+    cursor, found = avro.Cursor(data), 0
+    while cursor.at < len(data):
+        _pass_part(cursor)
+        found += 1
+    return found
+
+
 def frame(part: StoredPart) -> bytes:
     """Return the Kafka value of a stored record, byte for byte."""
     return b"\0" + part.schema_id.to_bytes(4, "big") + part.value
@@ -213,6 +226,12 @@ def _encode(head: bytes, taken: Taken) -> tuple[bytes, memoryview]:
 def _next_part(cursor: avro.Cursor) -> StoredPart:
     """Return the record that stands here; it is self-delimiting."""
     start = cursor.at
+    _pass_part(cursor)
+    return codec.unpack(StoredPart, cursor.data[start : cursor.at])
+
+
+def _pass_part(cursor: avro.Cursor) -> None:
+    """Go to the end of the record that stands here."""
     cursor.skip(cursor.long())  # topic_id
     for _ in ("partition", "offset", "append_ms"):
         cursor.long()
@@ -226,7 +245,6 @@ def _next_part(cursor: avro.Cursor) -> StoredPart:
             cursor.skip(cursor.long())
     cursor.long()  # schema_id
     cursor.skip(cursor.long())  # value
-    return codec.unpack(StoredPart, cursor.data[start : cursor.at])
 
 
 def _datum(block: int, start: int, end: int, part: StoredPart) -> Datum:

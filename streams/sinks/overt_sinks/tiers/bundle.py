@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from overt_schemas.errors import Malformed
 from overt_sinks import avro, own_hash
-from overt_sinks.container import BLOCK_RECORDS, cut, frame, schema_json
+from overt_sinks.container import BLOCK_RECORDS, count, cut, frame, schema_json
 from overt_sinks.index.inventory_rows import RunRow
 from overt_sinks.naming import run_name
 from overt_sinks.placing import Place, place
@@ -103,7 +103,7 @@ def is_whole(bundle: Bundle, data: bytes) -> bool:
             held = data[row.byte_from : row.byte_from + row.byte_len]
             if hashlib.sha256(held).digest() != digest:
                 return False
-            records += sum(1 for _ in cut(held))
+            records += count(held)
     except Malformed:
         return False
     return records == bundle.records
@@ -143,17 +143,17 @@ class _Piece:
 def _blocks(group: Group, sources: Iterable[Source]) -> Iterator[list[_Piece]]:
     """Yield the pieces block by block."""
     block: list[_Piece] = []
-    count = 0
+    held = 0
     for source in sources:
         first, last = _ends(group, source)
         piece = _Piece(row=source.row, last=last, chunks=[source.data])
         if block and (
             _segment(block[-1].row) != _segment(source.row)
-            or count + source.row.records > BLOCK_RECORDS
+            or held + source.row.records > BLOCK_RECORDS
         ):
             yield block
-            block, count = [], 0
-        count += source.row.records
+            block, held = [], 0
+        held += source.row.records
         if block and block[-1].takes(first):
             block[-1].take(piece)
         else:
