@@ -64,12 +64,15 @@ class Moves(RuleBasedStateMachine):
         self.readers = [Reader(people=["p-1", "p-2"]), Reader(people=["p-1", "p-2", *others])]
 
     def teardown(self) -> None:
-        if hasattr(self, "index"):
+        if not hasattr(self, "index"):
+            return
+        try:
             for reader in self.readers:
                 while self._list(reader, 3):
                     pass
                 standing = {r for run in self.held.values() for r in run.records}
                 assert standing - self.erased <= reader.records
+        finally:
             self.index.close()
             self.db.close()
             self.folder.cleanup()
@@ -92,13 +95,16 @@ class Moves(RuleBasedStateMachine):
         _, first = data.draw(st.sampled_from(standing))
         own = [(n, run) for n, run in standing if run.person == first.person]
         chosen = data.draw(st.permutations(own))[: data.draw(st.integers(1, len(own)))]
+        groups = []  # drawn before anything is done: a draw may end the example
+        while chosen:
+            size = data.draw(st.integers(1, min(3, len(chosen))))
+            groups.append(chosen[:size])
+            chosen = chosen[size:]
         name = self._object("warm")
         with self.db:
             self.db.execute("BEGIN IMMEDIATE")
             self._object_row(name)
-            while chosen:
-                size = data.draw(st.integers(1, min(3, len(chosen))))
-                sources, chosen = chosen[:size], chosen[size:]
+            for sources in groups:
                 records = frozenset(r for _, run in sources for r in run.records)
                 seen = max(run.seen for _, run in sources)
                 self._run_row(first.person, records, seen, name)
