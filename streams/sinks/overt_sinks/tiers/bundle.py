@@ -14,21 +14,24 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from overt_schemas.errors import Malformed
 from overt_sinks import avro, own_hash
 from overt_sinks.container import BLOCK_RECORDS, count, cut, frame, schema_json
-from overt_sinks.index.inventory_rows import RunRow
 from overt_sinks.naming import run_name
 from overt_sinks.placing import Place, place
 from overt_sinks.tiers.naming import Group, group_of
+
+if TYPE_CHECKING:  # the value alone: its module speaks SQL, this one does not
+    from overt_sinks.index.inventory_rows import RunRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A run to pack: its row and its bytes."""
 
-    row: RunRow
+    row: "RunRow"
     data: bytes
 
 
@@ -46,13 +49,8 @@ class Bundle:
     records: int
     size: int
     sha256: str
-    runs: tuple[RunRow, ...]
+    runs: "tuple[RunRow, ...]"
     digests: tuple[bytes, ...]
-
-
-def order(row: RunRow) -> tuple[object, ...]:
-    """Return where a run stands among those it is packed with."""
-    return (row.device, row.boot, row.stream, row.first_batch, row.object, row.byte_from)
 
 
 def build(name: str, group: Group, sources: Iterable[Source]) -> tuple[Bundle, bytes]:
@@ -113,7 +111,7 @@ def is_whole(bundle: Bundle, data: bytes) -> bool:
 class _Piece:
     """A run of the target while it grows."""
 
-    row: RunRow
+    row: "RunRow"
     last: Place
     chunks: list[bytes]
 
@@ -162,7 +160,7 @@ def _blocks(group: Group, sources: Iterable[Source]) -> Iterator[list[_Piece]]:
         yield block
 
 
-def _segment(row: RunRow) -> tuple[object, ...]:
+def _segment(row: "RunRow") -> tuple[object, ...]:
     return (row.device, row.boot, row.stream, row.segment)
 
 
@@ -197,7 +195,7 @@ def _differs() -> Malformed:
     )
 
 
-def _placed(piece: _Piece, name: str, byte_from: int) -> RunRow:
+def _placed(piece: _Piece, name: str, byte_from: int) -> "RunRow":
     return replace(
         piece.row, run=run_name(name, byte_from), object=name, byte_from=byte_from,
         byte_len=piece.size, superseded_ms=0,

@@ -8,9 +8,12 @@ and where many small objects of one group stand nevertheless, they become one.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from overt_sinks.index.inventory_rows import RunRow
 from overt_sinks.tiers.naming import Group, day_end_ms, move_id, target
+
+if TYPE_CHECKING:  # the value alone: its module speaks SQL, this one does not
+    from overt_sinks.index.inventory_rows import RunRow
 
 # Of a block: its two numbers and its marker. Of a header: the schema is 2 KiB.
 _BLOCK_BYTES = 32
@@ -134,7 +137,7 @@ def cold_ms(day: str, created_ms: int, rules: Rules) -> int | None:
     return max(end, created_ms) + rules.cold_after_ms
 
 
-def moves(group: Group, tier: str, rows: Iterable[RunRow], object_bytes: int) -> Iterator[Move]:
+def moves(group: Group, tier: str, rows: "Iterable[RunRow]", object_bytes: int) -> Iterator[Move]:
     """Yield the moves that pack these runs, which come in their order.
 
     An object is cut where a segment ends; inside of one only if it alone is larger than an object.
@@ -147,7 +150,7 @@ def moves(group: Group, tier: str, rows: Iterable[RunRow], object_bytes: int) ->
         )  # fmt: skip
 
 
-def _segments(rows: Iterable[RunRow]) -> Iterator[list[RunRow]]:
+def _segments(rows: "Iterable[RunRow]") -> "Iterator[list[RunRow]]":
     segment: list[RunRow] = []
     for row in rows:
         if segment and _of(segment[-1]) != _of(row):
@@ -158,11 +161,11 @@ def _segments(rows: Iterable[RunRow]) -> Iterator[list[RunRow]]:
         yield segment
 
 
-def _of(row: RunRow) -> tuple[object, ...]:
+def _of(row: "RunRow") -> tuple[object, ...]:
     return (row.device, row.boot, row.stream, row.segment)
 
 
-def _cut(segments: Iterable[Sequence[RunRow]], object_bytes: int) -> Iterator[list[str]]:
+def _cut(segments: "Iterable[Sequence[RunRow]]", object_bytes: int) -> Iterator[list[str]]:
     names: list[str] = []
     total = _HEADER_BYTES
     for segment in segments:
@@ -180,5 +183,5 @@ def _cut(segments: Iterable[Sequence[RunRow]], object_bytes: int) -> Iterator[li
         yield names
 
 
-def _size(row: RunRow) -> int:
+def _size(row: "RunRow") -> int:
     return row.byte_len + _BLOCK_BYTES
