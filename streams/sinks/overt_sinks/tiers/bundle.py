@@ -53,6 +53,11 @@ class Bundle:
     digests: tuple[bytes, ...]
 
 
+def order(row: "RunRow") -> tuple[object, ...]:
+    """Return where a run stands among those it is packed with."""
+    return (row.device, row.boot, row.stream, row.first_batch, row.object, row.byte_from)
+
+
 def build(name: str, group: Group, sources: Iterable[Source]) -> tuple[Bundle, bytes]:
     """Return the object of these runs, which come in their order, and its bytes.
 
