@@ -35,7 +35,7 @@ from tests.stack import brokers
 PARTITIONS = 4
 GROUPS = ("sink", "storm-1", "storm-2")
 _ASK_S = 20
-_INDEX_DISK, _STORE_DISK = "24m", "512m"
+_INDEX_DISK, _STORE_DISK = "192m", "512m"
 _SETTLED = {"retention.ms": "604800000", "max.message.bytes": "1048576"}
 
 

@@ -22,7 +22,7 @@ from tests.sinks.storm.ground import GROUPS, Ground, ground
 from tests.sinks.storm.hands import Killer, Process
 from tests.sinks.storm.weather import Dice, Weather, until
 
-_DRAIN_S = 120
+_DRAIN_S = 600
 _EXIT_PARTIAL = 5
 _FAST = {"flush_age_s": 0.15, "object_bytes": 65536, "budget_bytes": 8 * 1048576, "writers": 3}
 
