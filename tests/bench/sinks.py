@@ -54,13 +54,18 @@ class Size:
     rounds: int
     kinds: tuple[str, ...]
     flat_mb: int
+    flat: Mapping[str, int]  # settings of the sink, where a short backlog would not fill a budget
     partitions: int
     stored: tuple[int, ...]
 
 
-SHORT = Size(mb=48, rounds=1, kinds=("mixed",), flat_mb=16, partitions=100, stored=(2_000, 20_000))
+SHORT = Size(
+    mb=48, rounds=1, kinds=("mixed",), flat_mb=12,
+    flat={"budget_bytes": 8_388_608, "object_bytes": 1_048_576}, partitions=100,
+    stored=(2_000, 20_000),
+)  # fmt: skip
 LONG = Size(
-    mb=256, rounds=3, kinds=_KINDS, flat_mb=96, partitions=1000,
+    mb=256, rounds=3, kinds=_KINDS, flat_mb=96, flat={}, partitions=1000,
     stored=(10_000, 100_000, 1_000_000),
 )  # fmt: skip
 
@@ -143,11 +148,13 @@ class Bench:
 
     def _memory(self) -> None:
         """Measure the most memory over a backlog, ten of it, and many partitions."""
-        mb = self.size.flat_mb
+        mb, usual = self.size.flat_mb, self.lane.config
+        self.lane.config = self._settings("flat", {"sink": self.size.flat})
         one = self.lane.work(self.load("mixed", mb))
         for _ in range(9):
             self.lane.feed(self.load("mixed", mb))
         ten = self.lane.work(self.load("mixed", mb))
+        self.lane.config = usual
         self.found["rss_mb_at_1x"].append(one.hwm_mb)
         self.found["rss_mb_at_10x"].append(ten.hwm_mb)
         say(f"{one.hwm_mb:.0f} MB at {mb} MB of backlog, {ten.hwm_mb:.0f} at ten times that")
@@ -172,7 +179,9 @@ class Bench:
         asked = self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(_MANY, tops)])
         for set_to in asked.values():
             set_to.result(_ASK_S)
-        config = self._settings("many", {"sink": {"topic": _MANY, "group": _MANY}})
+        config = self._settings(
+            "many", {"sink": {"topic": _MANY, "group": _MANY, **self.size.flat}}
+        )
         lane = self._lane(config, _MANY, count)
         lane.full_bytes = 0
         return lane.work(self.load("mixed", self.size.flat_mb))

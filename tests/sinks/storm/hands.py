@@ -142,6 +142,6 @@ class Killer:
             victim = chance.choice(self.victims)
             if chance.random() < 0.12:
                 victim.freeze(chance.uniform(*self.freezes_s))
-                self.frozen += 1
-            if victim.kill():
+                self.frozen += 1  # it goes on: what it held in its hands is old by now
+            elif victim.kill():
                 self.done += 1

@@ -37,7 +37,7 @@ class Weather:
 
 
 SHORT = Weather(
-    seed=20261125, kills=12, trials=1, every_s=(0.2, 1.6), freezes_s=(0.5, 2.0), full_s=1.5,
+    seed=20261125, kills=10, trials=1, every_s=(0.2, 1.2), freezes_s=(0.5, 2.0), full_s=1.0,
     pause_s=0.003, youngest_s=10, slow_s=1.5,
 )  # fmt: skip
 LONG = Weather(
