@@ -24,9 +24,10 @@ SEGMENTS = "/v1/segments"
 # POST, subscriber: {grant, runs: [run]} -> application/octet-stream: for each run in the order
 #   asked, its StoredPart datums (packed Avro), one behind the other, and nothing else
 READ = "/v1/read"
-# POST, subscriber: {grant, runs: [run]} -> {ranges: [{run, url, headers: {Range: ...}}], valid_s}:
-#   for bulk, presigned GETs of exactly those bytes, straight from the store; the signature covers
-#   the range. Same rule and same log entry as READ. 404 where the store did not pass the probe of
+# POST, subscriber: {grant, runs: [run]}, at most 1,000 -> {ranges: [{run, url, headers: {Range}}],
+#   valid_s}: for bulk, presigned GETs of just those bytes, straight from the store; the signature
+#   covers the range. A run that continues the range before it comes without url and headers. Same
+#   rule and same log entry as READ. 404 `not_offered` where the store did not pass the probe of
 #   presigned ranges: then READ is the only way
 RANGES = "/v1/ranges"
 # POST, subscriber: {grant, purpose, segments: [{header, wrap, person_key}]} ->

@@ -9,7 +9,7 @@ from overt_sinks import container
 from overt_sinks.erase.day import Erased, Eraser
 from overt_sinks.erase.rows import PersonDay
 from overt_sinks.index import hold_rows
-from overt_sinks.index.inventory_rows import RunRow
+from overt_sinks.index.values import RunRow
 from overt_sinks.tiers import expiry
 from overt_sinks.tiers.retention import Retention
 from tests.sinks.made import DAY, notice

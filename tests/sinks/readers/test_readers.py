@@ -7,7 +7,7 @@ import pytest
 
 from overt_schemas import codec
 from overt_sinks import container
-from overt_sinks.index.inventory_rows import RunRow
+from overt_sinks.index.values import RunRow
 from overt_sinks.naming import run_name
 from overt_sinks.placing import place
 from overt_sinks.taken import Taken

@@ -26,7 +26,7 @@ from overt_sinks import container
 from overt_sinks.erase.day import Eraser
 from overt_sinks.erase.rows import PersonDay
 from overt_sinks.index import Index, hold_rows, inventory_rows
-from overt_sinks.index.inventory_rows import RunRow
+from overt_sinks.index.values import RunRow
 from overt_sinks.stores.store import AlreadyExists
 from overt_sinks.tiers import expiry, object_rows, passing, settling
 from overt_sinks.tiers.buckets import Buckets

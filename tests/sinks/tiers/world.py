@@ -15,7 +15,7 @@ from overt_schemas.ids import Stream
 from overt_schemas.testing import FakeClock
 from overt_sinks import container
 from overt_sinks.index import Index, gone_rows, inventory_rows, tables
-from overt_sinks.index.inventory_rows import RunRow
+from overt_sinks.index.values import RunRow
 from overt_sinks.naming import Partition
 from overt_sinks.stores.store import Store
 from overt_sinks.tiers import move_rows, passing

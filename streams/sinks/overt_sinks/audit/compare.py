@@ -8,7 +8,7 @@ from overt_sinks.audit.account import Account
 from overt_sinks.audit.contents import Contents
 from overt_sinks.audit.findings import NOWHERE, Finding, Kind
 from overt_sinks.index import HOT, Link
-from overt_sinks.index.inventory_rows import RunRow, Standing
+from overt_sinks.index.values import RunRow, Standing
 from overt_sinks.naming import run_name
 from overt_sinks.placing import PART
 from overt_sinks.runs import Run

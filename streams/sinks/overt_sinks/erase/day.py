@@ -26,7 +26,7 @@ from overt_sinks.erase.blank import Blanked, blank
 from overt_sinks.erase.rows import PersonDay
 from overt_sinks.index import HOT, gone_rows
 from overt_sinks.index.engine import Engine
-from overt_sinks.index.inventory_rows import Standing
+from overt_sinks.index.values import Standing
 from overt_sinks.placing import Place
 from overt_sinks.stores.store import Changed, NotFound
 from overt_sinks.tiers import buckets, move_rows, object_rows, removal

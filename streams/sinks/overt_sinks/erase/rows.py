@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from overt_sinks.index import HOT, tables
-from overt_sinks.index.inventory_rows import RunRow, Standing
+from overt_sinks.index.values import RunRow, Standing
 from overt_sinks.naming import Partition
 from overt_sinks.tiers import object_rows
 from overt_sinks.tiers.plan import State

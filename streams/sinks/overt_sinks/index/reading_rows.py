@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from overt_sinks.index import tables
 from overt_sinks.index.engine import AT_ONCE
-from overt_sinks.index.inventory_rows import RunRow
+from overt_sinks.index.values import RunRow
 
 _RUNS = tables.runs
 

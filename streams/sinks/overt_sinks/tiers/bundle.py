@@ -24,7 +24,7 @@ from overt_sinks.placing import Place, place
 from overt_sinks.tiers.naming import Group, group_of
 
 if TYPE_CHECKING:  # the value alone: its module speaks SQL, this one does not
-    from overt_sinks.index.inventory_rows import RunRow
+    from overt_sinks.index.values import RunRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

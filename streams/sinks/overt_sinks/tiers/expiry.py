@@ -11,7 +11,7 @@ from overt_schemas.errors import Malformed
 from overt_sinks import telemetry
 from overt_sinks.index import gone_rows, hold_rows
 from overt_sinks.index.engine import Engine
-from overt_sinks.index.inventory_rows import Standing
+from overt_sinks.index.values import Standing
 from overt_sinks.stores.store import NotFound
 from overt_sinks.tiers import object_rows, removal
 from overt_sinks.tiers.buckets import Buckets

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from overt_sinks.index import tables
 from overt_sinks.index.engine import AT_ONCE, insert_once
-from overt_sinks.index.inventory_rows import RunRow
+from overt_sinks.index.values import RunRow
 from overt_sinks.tiers.bundle import Bundle
 from overt_sinks.tiers.naming import COLD, WARM, Group
 from overt_sinks.tiers.object_rows import IS_EMPTY

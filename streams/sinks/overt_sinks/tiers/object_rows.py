@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from overt_sinks.index import HOT, inventory_rows, tables
 from overt_sinks.index.engine import AT_ONCE, Engine, lock
-from overt_sinks.index.inventory_rows import RunRow, Standing
 from overt_sinks.index.ranges import joined
+from overt_sinks.index.values import RunRow, Standing
 from overt_sinks.tiers.plan import State
 
 _RUNS, _OBJECTS, _LINKS = tables.runs, tables.objects, tables.links

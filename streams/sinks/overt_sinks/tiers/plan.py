@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from overt_sinks.tiers.naming import Group, day_end_ms, move_id, target
 
 if TYPE_CHECKING:  # the value alone: its module speaks SQL, this one does not
-    from overt_sinks.index.inventory_rows import RunRow
+    from overt_sinks.index.values import RunRow
 
 # Of a block: its two numbers and its marker. Of a header: the schema is 2 KiB.
 _BLOCK_BYTES = 32

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from overt_sinks.index import HOT, tables
 from overt_sinks.index.engine import PAGE
-from overt_sinks.index.inventory_rows import RunRow
+from overt_sinks.index.values import RunRow
 from overt_sinks.placing import PART
 from overt_sinks.tiers.naming import FRAME, INPUT, MARK, NOBODY, WARM, Group
 from overt_sinks.tiers.object_rows import IS_EMPTY, IS_STILL

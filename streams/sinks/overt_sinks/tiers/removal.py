@@ -17,7 +17,7 @@ from overt_sinks import telemetry
 from overt_sinks.erase import blank
 from overt_sinks.index import gone_rows, hold_rows, inventory_rows
 from overt_sinks.index.engine import Engine
-from overt_sinks.index.inventory_rows import RunRow, Standing
+from overt_sinks.index.values import RunRow, Standing
 from overt_sinks.tiers import buckets, object_rows
 from overt_sinks.tiers.buckets import Buckets
 from overt_sinks.tiers.naming import COLD, WARM

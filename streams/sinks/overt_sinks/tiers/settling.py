@@ -10,7 +10,7 @@ from functools import partial
 from overt_schemas.errors import Refused
 from overt_sinks import telemetry
 from overt_sinks.index import HOT
-from overt_sinks.index.inventory_rows import Standing
+from overt_sinks.index.values import Standing
 from overt_sinks.naming import Partition
 from overt_sinks.tiers import buckets, move_rows, object_rows
 from overt_sinks.tiers.mover import Mover

@@ -16,7 +16,7 @@ from overt_schemas.errors import Malformed, Transient
 from overt_sinks import avro, own_hash
 from overt_sinks.index import inventory_rows
 from overt_sinks.index.engine import Engine
-from overt_sinks.index.inventory_rows import RunRow
+from overt_sinks.index.values import RunRow
 from overt_sinks.tiers.buckets import Bucket
 from overt_sinks.tiers.bundle import Source
 from overt_sinks.tiers.step import READINGS
