@@ -17,7 +17,7 @@ from overt_schemas.errors import Malformed
 from overt_sinks import container, rolling, settings
 from overt_sinks.naming import Partition
 from overt_sinks.settings import Settings
-from overt_sinks.stores import store as store_module
+from overt_sinks.stores import backends
 from overt_sinks.stores.store import Store, open_store
 from overt_sinks.testing import KeptLetters, MemoryIndex
 from overt_sinks.writer import Job, Outcome, Tenure, Writer
@@ -89,7 +89,7 @@ def test_a_bad_line_costs_tries_and_no_record(
 def test_an_answer_that_comes_too_late_is_read_back(
     sink: Settings, where: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_module, "_TIMEOUT", timedelta(seconds=1))
+    monkeypatch.setattr(backends, "_TIMEOUT", timedelta(seconds=1))
     index, faults = MemoryIndex(), Faults(put=["slow"])
 
     with _behind(sink, faults) as bucket:
