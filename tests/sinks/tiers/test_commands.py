@@ -7,7 +7,7 @@ import pytest
 import structlog
 from typer.testing import CliRunner, Result
 
-from overt_sinks import cli
+from overt_sinks.commands import every
 from overt_sinks.index import Index
 from overt_sinks.naming import Partition
 from overt_sinks.stores.store import open_store
@@ -57,7 +57,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def call(config: Path, *words: str) -> Result:
-    return CliRunner().invoke(cli.app, [*words, "--config", str(config)])
+    return CliRunner().invoke(every.app, [*words, "--config", str(config)])
 
 
 def said(config: Path, *words: str) -> dict[str, object]:
@@ -128,7 +128,10 @@ def test_no_command_says_whose_day_it_was_in_its_log(config: Path) -> None:
 def test_nothing_to_restore_and_nothing_to_expire_is_told(config: Path) -> None:
     restored = call(config, "restore", "--person", PEOPLE[0], "--day", DAY)
 
-    assert restored.exit_code == 1
+    named = call(config, "restore", "--object", "person=p/day=x/class=input/1.avro")
+
+    assert restored.exit_code == named.exit_code == 1
+    assert "nothing of that stands in cold" in named.stderr
     assert said(config, "retention", "run")["objects"] == 0
     assert said(config, "retention", "plan")["objects"] == 0
 

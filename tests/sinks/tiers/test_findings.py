@@ -6,6 +6,7 @@ import obstore
 import pytest
 
 from overt_schemas.errors import Malformed, Transient
+from overt_sinks.index import inventory_rows
 from overt_sinks.stores.store import Store
 from overt_sinks.tiers import bundle, object_rows, passing, plan_rows, step
 from overt_sinks.tiers.naming import Group, move_id, target
@@ -142,3 +143,13 @@ class _Away:
         if name == "create":
             raise Transient("the store answers 503", reason="store")
         return getattr(self._bucket, name)
+
+
+def test_what_another_is_removing_is_no_finding(world: World) -> None:
+    """Somebody was killed between the store's delete and the row's: whoever looks ends it."""
+    world.run()
+    with world.index.transaction(writes=True) as db:
+        planned = next(row for row in inventory_rows.objects(db) if row.tier == "warm")
+        object_rows.drop_runs(db, [run.run for run in inventory_rows.runs_of(db, planned.object)])
+
+    assert not object_rows.is_as_before(world.index, planned)

@@ -154,6 +154,10 @@ def is_leaving(db: sa.Connection, name: str) -> bool:
 
 
 def is_as_before(engine: Engine, row: Standing) -> bool:
-    """Whether an object's row is still what it was."""
+    """Whether an object's row is still what it was, and has runs.
+
+    A row without runs is of an object that somebody removes, or was killed removing: it may be
+    away, and the next one who looks ends it.
+    """
     with engine.transaction() as db:
-        return object_row(db, row.object) == row
+        return object_row(db, row.object) == row and bool(inventory_rows.runs_of(db, row.object))

@@ -41,15 +41,17 @@ def run_patiently(mover: Mover, committed: Mapping[Partition, int] | None, tell:
 
 
 def restore(mover: Mover, tell: Tell, *, name: str = "", person: str = "", day: str = "") -> int:
-    """Bring cold objects back: one by name, or those of one person's day; return how many.
+    """Bring cold objects back: one by name, or those of one person's day; return how many stood.
 
     What is back stays warm as long as what is fresh.
     """
-    names = [name]
-    if not name:
-        with mover.engine.transaction() as db:
+    with mover.engine.transaction() as db:
+        if name:
+            row = object_rows.object_row(db, name)
+            found = [row] if row is not None and row.tier == COLD else []
+        else:
             found = object_rows.still(db, COLD, day, person=person, day=day)
-        names = [row.object for row in found]
+    names = [row.object for row in found]
     for n, wanted in enumerate(names):
         tell(n, len(names))
         carry(mover, Kind.RESTORE, WARM, wanted)
