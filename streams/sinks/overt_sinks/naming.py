@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from overt_schemas.errors import Malformed
 
@@ -57,7 +58,12 @@ def topic_folder(topic: str) -> str:
 
 def run_name(object_name: str, byte_from: int) -> str:
     """Return the name of a run: the same wherever its row is made again."""
-    return f"{hashlib.sha256(object_name.encode()).hexdigest()[:16]}-{byte_from}"
+    return f"{_mark(object_name)}-{byte_from}"
+
+
+@lru_cache(maxsize=64)  # an object has thousands of runs, a sink a few objects in hand
+def _mark(object_name: str) -> str:
+    return hashlib.sha256(object_name.encode()).hexdigest()[:16]
 
 
 def topic_uuid(text: str) -> str:

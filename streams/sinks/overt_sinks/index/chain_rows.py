@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from overt_schemas.errors import Permanent
 from overt_sinks.container import Object
-from overt_sinks.index import tables, upgrading
+from overt_sinks.index import gone_rows, tables, upgrading
 from overt_sinks.index.engine import PAGE, Engine, insert_once
 from overt_sinks.naming import Partition, run_name
 from overt_sinks.runs import Run
@@ -72,11 +72,11 @@ class Index(Engine):
         return found
 
     def insert(self, stored: Object, now_ms: int) -> bool:
-        """Insert an object with its runs; whether it was new.
+        """Insert an object with its runs; whether it was new. What is blanked of it is gone.
 
         Raises:
             Transient: the index is busy or away; nothing was inserted.
-            Permanent: another object of that range is in the index.
+            Permanent: another object of that name is in the index.
         """
         with self.transaction(writes=True) as db:
             if not insert_once(db, tables.links, _link_row(stored, now_ms)):
@@ -85,8 +85,10 @@ class Index(Engine):
             db.execute(tables.objects.insert(), _object_row(stored, now_ms))
             if stored.runs:
                 seen = next_seen(db, len(stored.runs))
-                rows = [run_row(stored.name, run, seen + n) for n, run in enumerate(stored.runs)]
+                name = stored.name  # made anew at each asking
+                rows = [run_row(name, run, seen + n) for n, run in enumerate(stored.runs)]
                 db.execute(tables.runs.insert(), rows)
+            gone_rows.begin(db, stored.partition, stored.blanked, now_ms)
             return True
 
     def links(self) -> Iterator[Link]:
@@ -103,8 +105,11 @@ class Index(Engine):
             return [dict(row) for row in rows]
 
     def _same(self, db: sa.Connection, stored: Object) -> None:
-        query = sa.select(tables.links.c.sha256).where(tables.links.c.object == stored.name)
-        if db.execute(query).scalar() != stored.sha256:
+        query = sa.select(tables.links).where(tables.links.c.object == stored.name)
+        row, ours = db.execute(query).mappings().first(), _link_row(stored, 0)
+        # A link tells an object as it was created; blanking changes its hash and nothing else.
+        own = {"created_ms", "sha256"} if stored.blanked else {"created_ms"}
+        if row is None or any(row[name] != ours[name] for name in ours.keys() - own):
             raise Permanent(
                 "the index knows another object of that name: run overt-sink verify",
                 reason="index_differs",
