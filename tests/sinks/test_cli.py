@@ -1,6 +1,8 @@
 """The command line: one line for each failure, and the code of the product's table."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import structlog
 from typer.testing import CliRunner
 
 from overt_schemas.errors import Malformed, OvertError, Refused, Transient
-from overt_sinks import cli
+from overt_sinks.commands import every
 from overt_sinks.commands.ending import exit_code
 from overt_sinks.commands.progress import progress
 from tests.sinks.test_settings import GOOD, write
@@ -43,7 +45,7 @@ def test_each_failure_has_its_code(error: OvertError, code: int) -> None:
 def test_settings_that_are_wrong_are_one_line_and_usage(tmp_path: Path, command: str) -> None:
     config = write(tmp_path, f"{GOOD}surprise = 1\n")
 
-    done = CliRunner().invoke(cli.app, [command, "--config", str(config)])
+    done = CliRunner().invoke(every.app, [command, "--config", str(config)])
 
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1].startswith("overt-sink: settings.toml: index.surprise: ")
@@ -58,7 +60,7 @@ def test_a_fault_of_our_own_is_told_by_its_place_and_shows_no_values(
 
     monkeypatch.setattr("overt_sinks.app.run", broken)
 
-    done = CliRunner().invoke(cli.app, ["run", "--config", str(write(tmp_path, GOOD))])
+    done = CliRunner().invoke(every.app, ["run", "--config", str(write(tmp_path, GOOD))])
 
     assert done.exit_code == 1
     assert "captured" not in done.output
@@ -76,3 +78,37 @@ def test_progress_is_a_json_line_on_stderr_and_always_tells_the_end(
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert lines[-1] == {"done": 1000, "total": 1000, "unit": "objects", "what": "verify"}
     assert len(lines) < 100
+
+
+# An interruption that comes while the first module of the commands is loaded.
+_INTERRUPTED_EARLY = """
+import sys
+class Interrupts:
+    def find_spec(self, name, path=None, target=None):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupts())
+"""
+_MAIN = "from overt_sinks.cli import main; main()"
+
+
+def program(code: str, *words: str) -> tuple[int, list[str]]:
+    argv = [sys.executable, "-c", code, *words]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=30)
+    return done.returncode, done.stderr.splitlines()
+
+
+def test_an_interruption_before_anything_is_loaded_is_one_line() -> None:
+    code, said = program(_INTERRUPTED_EARLY + _MAIN, "verify")
+
+    assert code == 130
+    assert said == ["overt-sink: interrupted: start it again, it goes on where it was"]
+
+
+def test_words_that_are_no_command_are_one_line() -> None:
+    code, said = program(_MAIN, "verify", "--confg", "x")
+
+    assert code == 2
+    assert len(said) == 1
+    assert said[0].startswith("overt-sink: No such option: --confg")
+    assert said[0].endswith("Try --help.")

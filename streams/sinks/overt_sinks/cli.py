@@ -1,37 +1,17 @@
-"""`overt-sink`: runs a sink, checks what it stored, moves and erases it. Errors are one line."""
+"""`overt-sink`, the console script: light, so that what takes long to load can be interrupted."""
 
-import typer
+import sys
 
-from overt_sinks.commands import (
-    gaps,
-    index,
-    move,
-    people,
-    publish,
-    reconcile,
-    run,
-    sweep,
-    tiers,
-    verify,
-)
-
-# Tracebacks of the command line's library would show local variables: sealed content among them.
-app = typer.Typer(
-    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__
-)
-# One line an area, in the order of the help.
-run.register(app)
-verify.register(app)
-sweep.register(app)
-move.register(app)
-tiers.register(app)
-people.register(app)
-gaps.register(app)
-reconcile.register(app)
-index.register(app)
-publish.register(app)
+_INTERRUPTED = 130
 
 
 def main() -> None:
-    """Console script."""
-    app()
+    """Run the command line and end the process with its code."""
+    try:
+        from overt_sinks.commands.every import call
+
+        code = call()
+    except KeyboardInterrupt:
+        sys.stderr.write("overt-sink: interrupted: start it again, it goes on where it was\n")
+        code = _INTERRUPTED
+    sys.exit(code)

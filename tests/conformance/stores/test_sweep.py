@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
-from overt_sinks import cli
+from overt_sinks.commands import every
 from overt_sinks.stores.target import Keys
 from tests.sinks.test_settings import GOOD, write
 from tests.stores.places import BUCKETS, Place
@@ -30,7 +30,7 @@ def _config(tmp_path: Path, place: Place, keys: Keys | None) -> Path:
 
 
 def _sweep(config: Path, *options: str) -> Result:
-    return CliRunner().invoke(cli.app, ["sweep", "--config", str(config), "-o", "json", *options])
+    return CliRunner().invoke(every.app, ["sweep", "--config", str(config), "-o", "json", *options])
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from overt_sinks import cli, settings
+from overt_sinks import settings
+from overt_sinks.commands import every
 from tests.sinks.index import old
 from tests.sinks.index.rows import stored
 from tests.sinks.publish import reading
@@ -42,7 +43,7 @@ def test_publish_says_what_it_did_and_where_is_enough_to_read_it(
     desk.add(BERT, DAYS[1])
     words = ["publish", "--config", str(config), "-o", "json", "--progress"]
 
-    done = CliRunner().invoke(cli.app, words)
+    done = CliRunner().invoke(every.app, words)
 
     assert done.exit_code == 0, done.stderr
     said = json.loads(done.stdout)
@@ -51,7 +52,7 @@ def test_publish_says_what_it_did_and_where_is_enough_to_read_it(
         "done": 2, "total": 2, "unit": "days", "what": "publish",
     }  # fmt: skip
     assert reading.keys(tmp_path / "state" / "publish") == desk.expected()
-    again = CliRunner().invoke(cli.app, ["publish", "--config", str(config)])
+    again = CliRunner().invoke(every.app, ["publish", "--config", str(config)])
     assert again.stdout.startswith("published: 0 days with 0 rows written")
     desk.index.close()
 
@@ -60,7 +61,7 @@ def test_publish_says_what_it_did_and_where_is_enough_to_read_it(
 def test_a_warehouse_that_is_none_is_one_line(config: Path, where: str) -> None:
     words = ["publish", "--config", str(config), "--warehouse", where]
 
-    done = CliRunner().invoke(cli.app, words)
+    done = CliRunner().invoke(every.app, words)
 
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1].startswith("overt-sink: a warehouse is ")
@@ -72,8 +73,8 @@ def test_an_old_index_is_upgraded_once(config: Path, tmp_path: Path) -> None:
     old.make(f"sqlite:///{tmp_path}/index/index.db", [stored(0, 4)])
     words = ["index", "upgrade", "--config", str(config)]
 
-    first = CliRunner().invoke(cli.app, [*words, "-o", "json"])
-    second = CliRunner().invoke(cli.app, words)
+    first = CliRunner().invoke(every.app, [*words, "-o", "json"])
+    second = CliRunner().invoke(every.app, words)
 
     assert json.loads(first.stdout) == {"from": "0001", "to": "0002"}
     assert second.stdout == "index: at 0002 already\n"
