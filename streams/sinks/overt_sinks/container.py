@@ -16,8 +16,8 @@ bytes are a function of range and records: two workers that cut alike build the 
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 
 from overt_schemas import codec
@@ -25,6 +25,7 @@ from overt_schemas.catalogue import schema
 from overt_schemas.errors import Malformed
 from overt_schemas.records import StoredPart
 from overt_sinks import avro, own_hash
+from overt_sinks.covers import Covers, covered, number
 from overt_sinks.naming import Partition
 from overt_sinks.placing import Place, place
 from overt_sinks.runs import Datum, Run, runs_of
@@ -35,7 +36,12 @@ BLOCK_RECORDS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Object:
-    """An object as the index knows it, whether it was built here or read back."""
+    """An object as the index knows it, whether it was built here or read back.
+
+    Attributes:
+        records: how many it holds, blanked ones too.
+        blanked: offsets whose records were erased in place; no run holds one.
+    """
 
     partition: Partition
     first: int
@@ -45,6 +51,7 @@ class Object:
     size: int
     sha256: str
     runs: tuple[Run, ...]
+    blanked: tuple[int, ...] = ()
 
     @property
     def name(self) -> str:
@@ -75,34 +82,19 @@ def build(
         body.add_block(partition, placed[at : at + BLOCK_RECORDS])
     data = own_hash.joined(own_hash.header(metadata, sync, body.pieces), body.pieces)
     runs = runs_of(body.datums)
-    return _object(_Range(partition, first, last, aside), data, len(placed), runs), data
+    return _object(Covers(partition, first, last, aside), data, len(placed), runs), data
 
 
 def read(data: bytes) -> tuple[Object, list[StoredPart]]:
     """Return what an object holds, after checking it against its own hash.
 
+    Blanked records are passed over: they are in no run, and only their offsets are told.
+
     Raises:
         Malformed: it is no object of a sink, or not whole.
     """
-    cursor = avro.Cursor(data)
-    metadata, sync = cursor.header()
-    own_hash.check(data, cursor.at)
-    parts: list[StoredPart] = []
-    datums: list[Datum] = []
-    block = 0
-    while cursor.at < len(data):
-        count, _ = cursor.long(), cursor.long()
-        for _ in range(count):
-            start = cursor.at
-            part = _next_part(cursor)
-            parts.append(part)
-            datums.append(_datum(block, start, cursor.at, part))
-        if cursor.take(avro.SYNC_BYTES) != sync:
-            raise Malformed("block does not end with the sync marker", reason="container")
-        block += 1
-    if len(parts) != _number(metadata, "records"):
-        raise Malformed("object holds another number of records than it says", reason="container")
-    return _object(_range(metadata), data, len(parts), runs_of(datums)), parts
+    found, parts = _read(data)
+    return found, [part for part in parts if not is_blank(part)]
 
 
 def adopt(data: bytes) -> Object:
@@ -113,7 +105,7 @@ def adopt(data: bytes) -> Object:
     Raises:
         Malformed: it is no object of a sink, not whole, or holds what its range does not.
     """
-    found, parts = read(data)
+    found, parts = _read(data)
     at = found.first
     for part in parts:
         if (part.topic_id, part.partition) != (found.partition.topic_id, found.partition.number):
@@ -122,6 +114,40 @@ def adopt(data: bytes) -> Object:
             raise Malformed("object holds a record out of its range", reason="container")
         at = part.offset + 1
     return found
+
+
+def is_blank(part: StoredPart) -> bool:
+    """Whether nothing of a record is left, because its person's day was erased."""
+    return not any((any(part.key), any(part.value), *(any(h.value) for h in part.headers)))
+
+
+def _read(data: bytes) -> tuple[Object, list[StoredPart]]:
+    cursor = avro.Cursor(data)
+    metadata, sync = cursor.header()
+    own_hash.check(data, cursor.at)
+    parts: list[StoredPart] = []
+    blanked: list[int] = []
+    stretches: list[list[Datum]] = [[]]
+    block = 0
+    while cursor.at < len(data):
+        count, _ = cursor.long(), cursor.long()
+        for _ in range(count):
+            start = cursor.at
+            part = _next_part(cursor)
+            parts.append(part)
+            if is_blank(part):
+                blanked.append(part.offset)
+                stretches.append([])  # a run is a stretch of bytes, and what is blank is in none
+            else:
+                stretches[-1].append(_datum(block, start, cursor.at, part))
+        if cursor.take(avro.SYNC_BYTES) != sync:
+            raise Malformed("block does not end with the sync marker", reason="container")
+        block += 1
+    if len(parts) != number(metadata, "records"):
+        raise Malformed("object holds another number of records than it says", reason="container")
+    runs = tuple(run for stretch in stretches for run in runs_of(stretch))
+    found = _object(covered(metadata), data, len(parts), runs)
+    return replace(found, blanked=tuple(blanked)), parts
 
 
 def read_run(data: bytes) -> list[StoredPart]:
@@ -162,14 +188,6 @@ def count(data: bytes) -> int:
 def frame(part: StoredPart) -> bytes:
     """Return the Kafka value of a stored record, byte for byte."""
     return b"\0" + part.schema_id.to_bytes(4, "big") + part.value
-
-
-@dataclass(frozen=True, slots=True)
-class _Range:
-    partition: Partition
-    first: int
-    last: int
-    aside: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -252,42 +270,11 @@ def _datum(block: int, start: int, end: int, part: StoredPart) -> Datum:
     return Datum(block=block, byte_from=start, byte_len=end - start, place=where)
 
 
-def _object(covers: _Range, data: bytes, records: int, runs: tuple[Run, ...]) -> Object:
+def _object(covers: Covers, data: bytes, records: int, runs: tuple[Run, ...]) -> Object:
     return Object(
         partition=covers.partition, first=covers.first, last=covers.last, records=records,
         set_aside=covers.aside, size=len(data), sha256=hashlib.sha256(data).hexdigest(), runs=runs,
     )  # fmt: skip
-
-
-def _range(metadata: Mapping[str, bytes]) -> _Range:
-    aside = _text(metadata, "set_aside")
-    partition = Partition(
-        topic=_text(metadata, "topic"),
-        topic_id=_text(metadata, "topic_id"),
-        number=_number(metadata, "partition"),
-    )
-    first, last = _number(metadata, "first_offset"), _number(metadata, "last_offset")
-    if not 0 <= first <= last:
-        raise Malformed("object covers no range of offsets", reason="container")
-    offsets = tuple(_decimal(text) for text in aside.split(",")) if aside else ()
-    return _Range(partition, first, last, offsets)
-
-
-def _text(metadata: Mapping[str, bytes], name: str) -> str:
-    try:
-        return metadata[f"overt.{name}"].decode("ascii")
-    except (KeyError, UnicodeDecodeError) as exc:
-        raise Malformed(f"object lacks overt.{name}", reason="container") from exc
-
-
-def _number(metadata: Mapping[str, bytes], name: str) -> int:
-    return _decimal(_text(metadata, name))
-
-
-def _decimal(text: str) -> int:
-    if not text.isdigit() or len(text) > 19:
-        raise Malformed("number in an object's metadata is none", reason="container")
-    return int(text)
 
 
 def _sync(name: str, last: int) -> bytes:

@@ -1,6 +1,7 @@
 """PostgreSQL: each process may do its own work on the index and nothing else (roles.sql)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import psycopg
 import pytest
@@ -64,9 +65,11 @@ def test_the_sink_starts_and_adds_and_cannot_take_back(guarded: Guarded) -> None
     assert index.insert(more, 1000)
     assert not index.insert(more, 1000)
     assert index.last_offset(WHERE) == 9
+    assert index.insert(replace(stored(10, 14), blanked=(11, 12)), 1000)
     for order in (
         "DELETE FROM runs", "UPDATE runs SET person = ''", "UPDATE objects SET sha256 = ''",
         "DELETE FROM links", "SELECT * FROM holds", "DROP TABLE runs", "CREATE TABLE mine (x int)",
+        "DELETE FROM gone", "UPDATE gone SET why = ''",
     ):  # fmt: skip
         with pytest.raises(Refused), index.transaction(writes=True) as db:
             db.execute(sa.text(order))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from overt_sinks.container import Object
-from overt_sinks.index import HOT, run_row, tables
+from overt_sinks.index import HOT, gone_rows, run_row, tables
 from overt_sinks.index.chain_rows import next_seen
 from overt_sinks.index.engine import Engine, lock
 
@@ -57,6 +57,9 @@ def index_again(db: sa.Connection, found: Object, byte_froms: Collection[int], n
     seen = next_seen(db, len(runs))
     rows = [run_row(found.name, run, seen + n) for n, run in enumerate(runs)]
     db.execute(_RUNS.insert(), rows)
+    blanked = [(offset, offset) for offset in found.blanked]
+    where = found.partition
+    gone_rows.add(db, where.topic_id, where.number, blanked, gone_rows.ERASED, now_ms)
     return True
 
 

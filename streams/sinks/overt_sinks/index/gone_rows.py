@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from overt_sinks.index import tables
 from overt_sinks.index.engine import PAGE, lock
 from overt_sinks.index.ranges import Gone, joined, settle
+from overt_sinks.naming import Partition
 
 ERASED = "erased"
 EXPIRED = "expired"
@@ -63,6 +64,24 @@ def add(
         ]  # fmt: skip
         if new:
             db.execute(_TABLE.insert(), new)
+
+
+def begin(db: sa.Connection, where: Partition, offsets: Iterable[int], at_ms: int) -> None:
+    """Say what of an object that is new to the index was erased in it.
+
+    It stands there because a sink adopts what a lost index knew. Rows are added alone, since a sink
+    may do no more; ``add`` joins them to their neighbours when there is something to add.
+    """
+    rows = [
+        {
+            "topic_id": where.topic_id, "kafka_part": where.number, "first_offset": first,
+            "last_offset": last, "why": ERASED, "at_ms": at_ms,
+        }
+        for first, last in joined((offset, offset) for offset in offsets)
+    ]  # fmt: skip
+    if rows:
+        lock(db, "gone")
+        db.execute(_TABLE.insert(), rows)
 
 
 def all_gone(db: sa.Connection) -> Iterator[GoneRange]:

@@ -17,8 +17,10 @@ BEGIN
 END $$;
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC;
 
--- The sink adds to the chain. It changes and deletes nothing.
+-- The sink adds to the chain. It changes and deletes nothing. Into gone go the blanked offsets of an
+-- object that it adopts because the index was lost.
 GRANT SELECT, INSERT ON links, objects, runs TO overt_sink;
+GRANT INSERT ON gone TO overt_sink;
 GRANT SELECT, UPDATE ON sink_cursor TO overt_sink;
 
 -- The authority reads which bytes are whose. Holds, moves and the ledger are not its business.
