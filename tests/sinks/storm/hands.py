@@ -75,7 +75,9 @@ class Process:
                 return
             os.kill(frozen.pid, signal.SIGSTOP)
         self._over.wait(for_s)
-        os.kill(frozen.pid, signal.SIGCONT)  # a zombie of its parent at worst: never another's pid
+        with self._lock:
+            if frozen.poll() is None:  # it may have been killed meanwhile
+                os.kill(frozen.pid, signal.SIGCONT)
 
     def stop(self) -> None:
         """End it as a service manager does; it does not start again."""
