@@ -17,6 +17,7 @@ from overt_authority.grants.objects import Objects
 from overt_authority.settings import Store
 from overt_schemas.errors import Permanent, Transient
 from tests.authority import kit
+from tests.authority.loose_store import Loose, serving
 from tests.stores import azurite, fake_gcs
 
 pytestmark = pytest.mark.timeout(120)
@@ -199,3 +200,19 @@ def test_the_environment_does_not_say_where_a_store_is(
     signed = obstore.sign(opened, "GET", "x", timedelta(minutes=1))
     assert signed.startswith("http://127.0.0.1:8333/hot/x?")
     assert "of-somebody-else" not in signed
+
+
+def test_no_proxy_of_the_environment_is_shown_what_is_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(Loose(objects={})) as proxy, serving(Loose(objects={}, status=403)) as store:
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        settings = Store(
+            url=store.url, access_key_file=kit.secret(tmp_path / "a", "A"),
+            secret_key_file=kit.secret(tmp_path / "s", "S"),
+        )  # fmt: skip
+        with pytest.raises(Transient):
+            Objects(stores.tiers(settings)).beginning("hot", "x", 0, 1)
+
+        assert (proxy.asked, store.asked) == (0, 1)

@@ -120,13 +120,17 @@ def test_a_store_that_is_away_is_tried_again_later() -> None:
         "AWS_ENDPOINT",
         "AWS_SKIP_SIGNATURE",
         "AWS_PROFILE",
+        "HTTP_PROXY",
+        "http_proxy",
+        "ALL_PROXY",
     ],
 )
 def test_no_variable_of_the_environment_moves_a_store(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     one, two = Keys(access="ONE", secret="1"), Keys(access="TWO", secret="2")
-    monkeypatch.setenv(name, "http://127.0.0.1:1/elsewhere" if "ENDPOINT" in name else "true")
+    moves = any(word in name.upper() for word in ("ENDPOINT", "PROXY"))
+    monkeypatch.setenv(name, "http://127.0.0.1:1/elsewhere" if moves else "true")
 
     with careless(frozenset()) as url:
         store, _ = proven(url, "hot", one, two, Site())

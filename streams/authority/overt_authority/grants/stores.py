@@ -4,8 +4,8 @@
 ``az://``: Azure Blob Storage, in ``account``; ``file:///folder``: folders of this machine.
 ``endpoint`` is another address of ``s3://``, ``gs://`` or ``az://``: private, or an emulator's.
 
-Clients fill gaps, and overrule what they were told, from the environment: an address, a token, "do
-not sign". They read it while they are made, so then there is none of it.
+Clients fill gaps, and overrule what they were told, from the environment: an address, a token, a
+proxy, "do not sign". They read it while they are made, so then there is none of it.
 """
 
 import os
@@ -32,6 +32,7 @@ _TIMEOUT = timedelta(seconds=20)
 # Who asked tries again by itself, and waits for 30 s at most.
 _RETRY: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 _CLOUDS = ("AWS_", "AZURE_", "GOOGLE_", "MSI_", "IDENTITY_")
+_PROXY = "_PROXY"
 _HERE = frozenset({"127.0.0.1", "::1", "localhost"})
 _LOCK = threading.Lock()
 
@@ -141,8 +142,13 @@ def _client(address: str) -> "ClientConfig":
 @contextmanager
 def _unheard() -> Iterator[None]:
     with _LOCK:
-        hidden = {n: os.environ.pop(n) for n in list(os.environ) if n.upper().startswith(_CLOUDS)}
+        hidden = {name: os.environ.pop(name) for name in list(os.environ) if _moves(name)}
         try:
             yield
         finally:
             os.environ.update(hidden)
+
+
+def _moves(name: str) -> bool:
+    upper = name.upper()
+    return upper.startswith(_CLOUDS) or upper.endswith(_PROXY)

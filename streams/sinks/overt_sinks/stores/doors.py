@@ -101,7 +101,9 @@ class HttpDoors(ABC):
     def _put(self, name: str, body: bytes, digest_of: bytes) -> int:
         url, headers = self.upload(name, body, digest_of)
         try:
-            answer = httpx.put(url, content=body, headers=headers, timeout=self._patience_s)
+            answer = httpx.put(
+                url, content=body, headers=headers, timeout=self._patience_s, trust_env=False
+            )
         except httpx.HTTPError as exc:
             raise Transient("the store gives no answer", reason="store") from exc
         status = answer.status_code
@@ -115,7 +117,7 @@ class HttpDoors(ABC):
 
     def _answers(self, url: str) -> bool:
         try:
-            status = httpx.get(url, timeout=self._patience_s).status_code
+            status = httpx.get(url, timeout=self._patience_s, trust_env=False).status_code
         except httpx.HTTPError as exc:
             raise Transient("the store gives no answer", reason="store") from exc
         # A redirect is an answer too: a stranger was told where to go.
