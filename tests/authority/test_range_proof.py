@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -69,6 +70,15 @@ def test_a_store_that_stumbles_has_proved_nothing(status: int) -> None:
 def test_another_answer_than_a_refusal_is_none(status: int) -> None:
     assert tried("", refuses_with=status) == "no_range"
     assert tried("", status=status) == "exact_range"
+
+
+def test_what_is_tried_to_delete_is_no_object_of_anybody() -> None:
+    signer = Presigner("http://127.0.0.1:1", {"hot": "hot"}, ACCESS, SECRET)
+
+    tries = proof.misuses(signer, "hot", [NAME, "other"], 0)
+
+    (deletes,) = [one for one in tries if one.method == "DELETE"]
+    assert urlsplit(deletes.url).path not in (f"/hot/{quote(NAME)}", "/hot/other")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])

@@ -209,6 +209,20 @@ def test_no_range_outlives_a_grant_that_ends_by_itself(
     assert f"X-Amz-Expires={answer['valid_s']}&" in answer["ranges"][0]["url"]
 
 
+def test_in_the_last_second_of_a_grant_nothing_is_handed_out(
+    services: Services, client: httpx.Client, granted: tuple[str, list[str]], clock: Late
+) -> None:
+    grant, runs = granted
+    held = services.grants.find(grant)
+    assert held is not None
+
+    clock.late_s = held.grant.not_after_ms / 1000 - SystemClock().wall_us() / 1e6 - 0.9
+    answer = client.post(api.RANGES, json={"grant": grant, "runs": runs})
+
+    assert answer.status_code in (403, 404)
+    assert "X-Amz" not in answer.text
+
+
 def test_one_run_that_is_not_covered_refuses_them_all_and_is_logged(
     services: Services, client: httpx.Client, granted: tuple[str, list[str]], shelf: story.Shelf
 ) -> None:

@@ -41,6 +41,8 @@ def misuses(signer: Presigner, tier: str, names: Sequence[str], now_ms: int) -> 
     old = signer.get(tier, names[0], FIRST, SIZE, VALID_S, now_ms - (VALID_S + 5) * 1000)
     asked = good.headers["Range"]
     other = names[1] if len(names) > 1 else f"{names[0]}.other"
+    # A store that takes it is to delete nobody's bytes.
+    nothing = signer.get(tier, f"{names[0]}.none", FIRST, SIZE, VALID_S, now_ms)
     elsewhere = signer.get(tier, other, FIRST, SIZE, VALID_S, now_ms).url.partition("?")[0]
     query = good.url.partition("?")[2]
 
@@ -64,7 +66,7 @@ def misuses(signer: Presigner, tier: str, names: Sequence[str], now_ms: int) -> 
                url=good.url.replace(f"Expires={VALID_S}&", f"Expires={100 * VALID_S}&")),
         Misuse(item="expired", url=old.url, headers=[("Range", asked)]),
         Misuse(item="head", url=good.url, headers=[("Range", asked)], method="HEAD"),
-        Misuse(item="delete", url=good.url, headers=[("Range", asked)], method="DELETE"),
+        Misuse(item="delete", url=nothing.url, headers=[("Range", asked)], method="DELETE"),
     ]  # fmt: skip
 
 

@@ -73,7 +73,9 @@ class Ranges:
             raise NotOffered("there are no presigned ranges here: use READ", reason="not_offered")
         opened = self._reading.open(subscriber, grant, names, fits=self._must_be_offered)
         now_ms = self._now_ms()
-        valid_s = max(1, min(proof.VALID_S, (opened.until_ms - now_ms) // 1000))
+        valid_s = min(proof.VALID_S, (opened.until_ms - now_ms) // 1000)
+        if valid_s < 1:
+            raise NotOffered("a URL would outlive the grant: use READ", reason="not_offered")
         ranges: list[Ranged] = []
         count = 0
         for span in spans(opened.runs):
