@@ -83,6 +83,15 @@ def test_one_that_fell_at_its_start_is_told_in_one_line(
     assert (ended.code, ended.said) == (code, said)
 
 
+def test_one_that_was_killed_is_a_failure_in_one_line(fake: Path) -> None:
+    program(fake, "import os; os.kill(os.getpid(), 9)")
+
+    ended, _ = run(["verify"])
+
+    assert (ended.code, len(ended.said)) == (1, 1)
+    assert "was killed (SIGKILL): start it again" in ended.said[0]
+
+
 def test_an_interruption_is_passed_on_and_waited_for(fake: Path, tmp_path: Path) -> None:
     program(
         fake,

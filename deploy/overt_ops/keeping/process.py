@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from overt_ops.devstack import products
-from overt_schemas.errors import EXIT_INTERRUPTED, EXIT_OK, Permanent
+from overt_schemas.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, Permanent
 
 PROGRAM = "overt-sink"
 JSON, PROGRESS = ("-o", "json"), ("--progress",)
@@ -81,11 +81,21 @@ def run(words: Sequence[str], config: Path, told: Callable[[Step], None]) -> End
         for thread in listening:
             thread.start()
         code = _wait(child)
+        if code < 0:  # how Python tells of a signal
+            ears.said.append(f"{PROGRAM} was killed ({_signal(-code)}): start it again")
+            code = EXIT_FAILURE
         for thread in listening:
             thread.join()
     if not ears.said and ears.noise and code not in (EXIT_OK, EXIT_INTERRUPTED):
         ears.said.append(ears.noise)  # it fell before it could say what of
     return Ended(code=code, text=ears.last, said=tuple(ears.said))
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
 
 
 def _wait(child: "subprocess.Popen[str]") -> int:
