@@ -105,6 +105,38 @@ def test_an_interruption_before_anything_is_loaded_is_one_line() -> None:
     assert said == ["overt-sink: interrupted: start it again, it goes on where it was"]
 
 
+@pytest.mark.parametrize("url", ["index.db", "postgresql+none://u:hidden@host/db"])
+def test_an_index_that_cannot_be_one_is_one_line_and_usage(tmp_path: Path, url: str) -> None:
+    config = write(tmp_path, GOOD.replace("sqlite:////index.db", url))
+
+    code, said = program(_MAIN, "tiers", "--config", str(config))
+
+    assert code == 2
+    assert len(said) == 1
+    assert said[0].startswith("overt-sink: index.url is ")
+    assert "hidden" not in said[0]
+
+
+def test_what_a_command_logs_is_not_in_its_answer(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/index.db"
+    config = write(tmp_path, GOOD.replace("sqlite:////index.db", url))
+    words = ["index", "upgrade", "--config", str(config), "-o", "json"]
+
+    done = subprocess.run(
+        [sys.executable, "-c", _MAIN, *words], capture_output=True, text=True, check=True
+    )
+
+    assert json.loads(done.stdout) == {"from": "", "to": "0002"}
+    assert json.loads(done.stderr)["event"] == "index_upgraded"
+
+
+def test_an_output_that_is_none_is_usage(tmp_path: Path) -> None:
+    code, said = program(_MAIN, "tiers", "--config", str(tmp_path), "-o", "yaml")
+
+    assert code == 2
+    assert said == ["overt-sink: Invalid value for -o: text or json Try --help."]
+
+
 def test_words_that_are_no_command_are_one_line() -> None:
     code, said = program(_MAIN, "verify", "--confg", "x")
 

@@ -145,6 +145,14 @@ def day_erased(objects: int, records: int, left: int) -> None:
     _say("day_erased", objects=objects, records=records, left=left)
 
 
+def index_upgraded(was: str, now: str) -> None:
+    _say("index_upgraded", was=was, now=now)
+
+
+def table_published(days: int, rows: int, dropped_days: int, removed: int) -> None:
+    _say("table_published", days=days, rows=rows, dropped_days=dropped_days, removed=removed)
+
+
 def _say(event: str, **values: object) -> None:
     COUNTS[event] += 1
     structlog.get_logger().info(event, **values)

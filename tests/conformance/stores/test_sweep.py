@@ -1,9 +1,11 @@
 """`overt-sink sweep`: half-done uploads are gone from all tiers, as the eraser, on real servers."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
@@ -15,6 +17,12 @@ from tests.stores.places import BUCKETS, Place
 pytestmark = pytest.mark.parametrize("place", ["seaweed", "versitygw"], indirect=True)
 NAME = "person=p-01/day=2026-11-25/class=input/half.avro"
 HALF = b"half of somebody's day"
+
+
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
 
 
 def _config(tmp_path: Path, place: Place, keys: Keys | None) -> Path:

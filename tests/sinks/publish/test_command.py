@@ -2,9 +2,11 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from overt_sinks import settings
@@ -30,6 +32,12 @@ url = "sqlite:///{folder}/index/index.db"
 """
 
 
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     return write(tmp_path, _TOML.format(folder=tmp_path))
@@ -48,9 +56,9 @@ def test_publish_says_what_it_did_and_where_is_enough_to_read_it(
     assert done.exit_code == 0, done.stderr
     said = json.loads(done.stdout)
     assert (said["days"], said["rows"], said["left_out"]) == (2, 6, 0)
-    assert json.loads(done.stderr.splitlines()[-1]) == {
-        "done": 2, "total": 2, "unit": "days", "what": "publish",
-    }  # fmt: skip
+    *_, told, event = map(json.loads, done.stderr.splitlines())
+    assert told == {"done": 2, "total": 2, "unit": "days", "what": "publish"}
+    assert (event["event"], event["days"], event["rows"]) == ("table_published", 2, 6)
     assert reading.keys(tmp_path / "state" / "publish") == desk.expected()
     again = CliRunner().invoke(every.app, ["publish", "--config", str(config)])
     assert again.stdout.startswith("published: 0 days with 0 rows written")
@@ -65,6 +73,17 @@ def test_a_warehouse_that_is_none_is_one_line(config: Path, where: str) -> None:
 
     assert done.exit_code == 2
     assert done.stderr.splitlines()[-1].startswith("overt-sink: a warehouse is ")
+
+
+def test_a_catalog_that_is_none_is_one_line_without_its_password(config: Path) -> None:
+    words = ["publish", "--config", str(config), "--catalog"]
+
+    for url in ("catalog.db", "postgresql+none://u:hidden@host/db"):
+        done = CliRunner().invoke(every.app, [*words, url])
+
+        assert done.exit_code == 2
+        assert done.stderr.splitlines()[-1].startswith("overt-sink: a catalog is ")
+        assert "hidden" not in done.output
 
 
 def test_an_old_index_is_upgraded_once(config: Path, tmp_path: Path) -> None:

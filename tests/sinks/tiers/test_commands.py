@@ -142,6 +142,8 @@ def test_nothing_to_restore_and_nothing_to_expire_is_told(config: Path) -> None:
         ("restore",),
         ("restore", "--object", "x", "--person", "p", "--day", DAY),
         ("move", "--once", "--watch"),
+        ("hold", "add", "--person", "", "--ticket", "T-7"),
+        ("hold", "add", "--person", "-", "--ticket", "T-7"),
         ("erase-day", "--person", "-", "--day", DAY),
         ("erase-day", "--person", "p-1", "--day", "yesterday"),
     ],

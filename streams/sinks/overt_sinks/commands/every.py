@@ -5,6 +5,7 @@ import sys
 import typer
 
 from overt_schemas.errors import EXIT_USAGE
+from overt_sinks import telemetry
 from overt_sinks.commands import (
     gaps,
     index,
@@ -19,12 +20,15 @@ from overt_sinks.commands import (
 )
 
 # Tracebacks of the command line's library would show local variables: sealed content among them.
-app = typer.Typer(
-    add_completion=False,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    help="Run a sink, check what it stored, move and erase it. Errors are one line.",
-)
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def root() -> None:
+    """Run a sink, check what it stored, move and erase it. Errors are one line."""
+    telemetry.configure()  # to stderr: an answer is all that stands on stdout
+
+
 # One line an area, in the order of the help.
 run.register(app)
 verify.register(app)

@@ -4,7 +4,7 @@ import json
 
 import typer
 
-from overt_sinks import settings
+from overt_sinks import settings, telemetry
 from overt_sinks.commands.ending import told
 from overt_sinks.commands.options import Config, Output
 
@@ -31,6 +31,8 @@ def upgrade(config: Config, output: Output = "text") -> None:
             was, now = bring(engine)
         finally:
             engine.close()
+        if was != now:
+            telemetry.index_upgraded(was, now)
     if output == "json":
         typer.echo(json.dumps({"from": was, "to": now}))
     elif was == now:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from overt_schemas.errors import EXIT_PARTIAL
+from overt_schemas.errors import EXIT_PARTIAL, EXIT_USAGE
 from overt_sinks import telemetry
 from overt_sinks.commands.ending import leave, told
 from overt_sinks.commands.options import Config, Output, Progress
@@ -16,6 +16,7 @@ from overt_sinks.commands.saying import say
 from overt_sinks.settings import load
 
 _hold = typer.Typer(help="Legal holds: whose records may not go.", no_args_is_help=True)
+_NOBODY = ("", "-")  # whose notices are
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 Person = Annotated[str, typer.Option("--person", help="A pseudonym.")]
 
@@ -34,6 +35,8 @@ def hold_add(
 ) -> None:
     """Place a hold; one that stands stays as it is."""
     telemetry.configure()
+    if person in _NOBODY:
+        leave("name a --person by pseudonym", EXIT_USAGE)
     with told():
         from overt_schemas.clock import SystemClock
         from overt_sinks.index.hold_rows import Hold, place
@@ -82,8 +85,8 @@ def erase_day(
 ) -> None:
     """Erase one person's day from every tier; repeat it if it was interrupted."""
     telemetry.configure()
-    if not _DAY.fullmatch(day) or not person or person == "-":
-        leave("name a --person by pseudonym and a --day as YYYY-MM-DD", 2)
+    if not _DAY.fullmatch(day) or person in _NOBODY:
+        leave("name a --person by pseudonym and a --day as YYYY-MM-DD", EXIT_USAGE)
     with told():
         from overt_schemas.clock import SystemClock
         from overt_sinks.erase.day import Eraser

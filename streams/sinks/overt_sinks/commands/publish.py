@@ -8,7 +8,7 @@ import typer
 
 from overt_schemas.clock import SystemClock
 from overt_schemas.errors import Refused
-from overt_sinks import settings
+from overt_sinks import settings, telemetry
 from overt_sinks.commands.ending import told
 from overt_sinks.commands.options import Config, Output, Progress
 from overt_sinks.commands.progress import progress
@@ -47,6 +47,7 @@ def publish(
     """Bring the Iceberg table overt.segments to what the index says, and clean up behind it."""
     with told():
         outcome = _publish(settings.load(config), catalog, warehouse, keep_s, progress_)
+        telemetry.table_published(outcome.days, outcome.rows, outcome.dropped_days, outcome.removed)
     if output == "json":
         typer.echo(json.dumps(dataclasses.asdict(outcome)))
         return

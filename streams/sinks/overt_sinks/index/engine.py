@@ -33,7 +33,12 @@ class Engine:
     """One index; may be used from several threads."""
 
     def __init__(self, url: str) -> None:
-        parsed = sa.make_url(url)
+        """Open nothing yet.
+
+        Raises:
+            Refused: no URL of a database that can be reached here.
+        """
+        parsed = _parsed(url)
         _make_private(parsed)
         if parsed.get_backend_name() == "sqlite":
             self.pool = sa.create_engine(parsed)
@@ -105,6 +110,18 @@ def lock(db: sa.Connection, name: str) -> None:
     if db.dialect.name == "postgresql":
         db.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"overt {name}"))))
     # SQLite: a writing transaction is alone from its beginning.
+
+
+def _parsed(url: str) -> sa.URL:
+    try:
+        parsed = sa.make_url(url)
+        parsed.get_dialect().import_dbapi()
+    except (exc.ArgumentError, ImportError):
+        # Not chained: the library's words may hold the password.
+        raise Refused(
+            "index.url is sqlite:////file or postgresql+psycopg://user@host/db", reason="settings"
+        ) from None
+    return parsed
 
 
 def _make_private(url: sa.URL) -> None:

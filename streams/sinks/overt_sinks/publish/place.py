@@ -35,6 +35,7 @@ class Place:
         Raises:
             Refused: no such URL.
         """
+        _make_private(catalog)
         self.catalog = catalog
         self.warehouse = warehouse.rstrip("/")
         parts = urlsplit(self.warehouse)
@@ -53,7 +54,6 @@ class Place:
                 "a warehouse is file:///folder, or s3://bucket/prefix beside an S3 store",
                 reason="settings",
             )
-        _make_private(catalog)
 
     def properties(self) -> dict[str, str]:
         """Return what pyiceberg's catalog has to know."""
@@ -95,7 +95,14 @@ class Place:
 
 
 def _make_private(url: str) -> None:
-    parsed = sa.make_url(url)
+    try:
+        parsed = sa.make_url(url)
+        parsed.get_dialect()
+    except (sa.exc.ArgumentError, ImportError):
+        # Not chained: the library's words may hold the password.
+        raise Refused(
+            "a catalog is an SQL URL: sqlite:////file or postgresql+psycopg://", reason="settings"
+        ) from None
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         path = Path(parsed.database)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
