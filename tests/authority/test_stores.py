@@ -1,6 +1,7 @@
 """The authority reads from every kind of store that sinks write to, and says so when it cannot."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -200,6 +201,17 @@ def test_the_environment_does_not_say_where_a_store_is(
     signed = obstore.sign(opened, "GET", "x", timedelta(minutes=1))
     assert signed.startswith("http://127.0.0.1:8333/hot/x?")
     assert "of-somebody-else" not in signed
+
+
+def test_a_folder_that_is_not_there_is_made_for_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        stores.tiers(Store(url=f"file://{tmp_path}/objects"))
+    finally:
+        os.umask(before)
+
+    # A sink refuses a bucket that others may enter.
+    assert (tmp_path / "objects" / "hot").stat().st_mode & 0o777 == 0o700
 
 
 def test_no_proxy_of_the_environment_is_shown_what_is_stored(

@@ -69,7 +69,7 @@ def _opener(store: Store) -> Callable[[str], ObjectStore]:
     scheme = urlsplit(store.url).scheme
     if scheme == "file":
         root = Path(unquote(urlsplit(store.url).path))
-        return lambda bucket: LocalStore(root / bucket, mkdir=True)
+        return lambda bucket: _folder(root / bucket)
     if (address := _s3_address(store)) is not None:
         return lambda bucket: _s3(store, address, bucket)
     if scheme == "gs":
@@ -85,6 +85,12 @@ def _opener(store: Store) -> Callable[[str], ObjectStore]:
         return lambda bucket: _azure(store, bucket)
     known = "http(s)://, s3://, gs://, az:// or file://"
     raise Permanent(f"store.url must begin with {known}", reason="settings")
+
+
+def _folder(path: Path) -> LocalStore:
+    # Whoever comes first makes it, and a sink takes none that others may enter.
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return LocalStore(path)
 
 
 def _s3_address(store: Store) -> str | None:
