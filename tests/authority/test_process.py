@@ -205,6 +205,8 @@ def _enrol(client: httpx.Client, token: str) -> str:
     [
         pytest.param({"surprise": 1}, 2, "surprise", id="unknown key"),
         pytest.param({"database": None}, 2, "database", id="missing section"),
+        pytest.param({"index": {"url": "index.db"}}, 2, "index.url", id="no index"),
+        pytest.param({"database": {"url": "nix://u:hidden@h"}}, 2, "database.url", id="no SQL"),
         pytest.param({"file_root": None}, 2, "[bao] or [file_root]", id="no key service"),
     ],
 )
@@ -219,6 +221,7 @@ def test_broken_settings_are_one_line(
     assert (done.returncode, done.stdout) == (code, "")
     assert len(done.stderr.splitlines()) == 1
     assert says in done.stderr
+    assert "hidden" not in done.stderr
 
 
 def test_settings_that_others_may_read_are_refused(world: World) -> None:

@@ -1,8 +1,10 @@
 """Settings of the authority: one TOML file, readable by its user alone; unknown keys are errors."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import sqlalchemy as sa
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -11,6 +13,19 @@ from pydantic_settings import (
 )
 
 from overt_schemas.errors import Permanent
+
+
+def _opens(url: str) -> str:
+    """Return an SQL URL whose driver is here."""
+    try:
+        sa.make_url(url).get_dialect().import_dbapi()
+    except (sa.exc.ArgumentError, ImportError):
+        # Not chained: the library's words may hold the password.
+        raise ValueError("no SQL URL that can be opened here") from None
+    return url
+
+
+SqlUrl = Annotated[str, AfterValidator(_opens)]
 
 
 class _Section(BaseModel):
@@ -58,7 +73,7 @@ class FileRootFolder(_Section):
 class DatabaseUrl(_Section):
     """The authority's own SQL."""
 
-    url: str
+    url: SqlUrl
 
 
 class Kafka(_Section):
@@ -104,7 +119,7 @@ class Store(_Section):
 class IndexUrl(_Section):
     """The sink's index."""
 
-    url: str
+    url: SqlUrl
 
 
 class Beacon(_Section):
