@@ -86,6 +86,16 @@ def test_the_authority_cannot_write_whatever_it_says(both: Both) -> None:
     assert names(both.index, FEW) == ["r1"]
 
 
+def test_an_embedded_index_may_stand_in_any_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "my #1 stack"
+    folder.mkdir()
+
+    with index_of("sqlite", folder) as both:
+        both.add([row(1)])
+
+        assert names(both.index, FEW) == ["r1"]
+
+
 def test_on_a_server_it_needs_no_more_than_two_tables(tmp_path: Path) -> None:
     with index_of("postgresql", tmp_path) as both:
         for table in ("links", "gone", "holds", "moves", "move_runs", "sink_cursor"):

@@ -174,4 +174,5 @@ def _be_sure(question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Permanent("nothing was erased: say --yes, since nobody can be asked", reason="usage")
-    typer.confirm(question, abort=True)
+    if not typer.confirm(question):
+        raise Permanent("nothing was erased: the answer was no", reason="declined")

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -77,9 +78,8 @@ class Index:
         if parsed.get_backend_name() == "sqlite":
             if parsed.database:
                 # SQLite would create a file that is not there, under our name and rights.
-                parsed = parsed.set(
-                    database=f"file:{parsed.database}", query={"mode": "ro", "uri": "true"}
-                )
+                path = quote(parsed.database)
+                parsed = parsed.set(database=f"file:{path}", query={"mode": "ro", "uri": "true"})
         else:
             reading = f"-c default_transaction_read_only=on -c statement_timeout={_PATIENCE_MS}"
             # A server may have been restarted since a connection was last used.
