@@ -100,5 +100,5 @@ def test_another_range_under_the_name_is_still_a_finding(blanked: World) -> None
 
     for change in ({"last": 6}, {"records": 5}, {"set_aside": (1,)}):
         with pytest.raises(Permanent) as refused:
-            blanked.index.insert(replace(outcome.done.object, **change), 1)  # type: ignore[arg-type]
+            blanked.index.insert(replace(outcome.done.object, **change), 1)
         assert refused.value.reason == "index_differs"

@@ -8,6 +8,8 @@ In this order, because what is found last is found by what is erased first:
 3. each warm and cold object of the day: hot objects that still hold its records, with no run left
    to say so, are blanked; then it is removed from both buckets with all versions.
 
+4. the names of moves of the day that were done are taken, for the mover that hangs in one.
+
 It looks again until nothing is left. A sink that stores more of that day meanwhile is not stopped
 here, that is what refusing the person upstream is for: what came meanwhile is counted and told. An
 object that stands in hot and is not in the index yet is looked at as well, and counted.
@@ -59,6 +61,7 @@ class Eraser:
         self._tiers = tiers
         self._clock = clock
         self._whose = whose
+        self._group = Group(person=whose.person, day=whose.day, class_="")
         self.done = Erased()
         self._failed: OvertError | None = None
 
@@ -76,6 +79,7 @@ class Eraser:
                 break
         if self._failed:
             raise self._failed
+        self._retire()
         self.done.left = self._left() + self._pending()
         telemetry.day_erased(
             self.done.rewritten + self.done.deleted, self.done.records, self.done.left
@@ -97,15 +101,29 @@ class Eraser:
         tell(total, total)
 
     def _cancel(self) -> None:
-        group = Group(person=self._whose.person, day=self._whose.day, class_="")
         with object_rows.deciding(self._engine) as db:
             removal.refuse_held(db, self._whose.person)
-            for found in move_rows.written(db, State.PLANNED, group=group):
+            for found in move_rows.written(db, State.PLANNED, group=self._group):
                 self.done.cancelled += move_rows.cancel(db, found.move.id, self._now_ms())
+        self._take_names()
+
+    def _take_names(self) -> None:
+        """Take the names of cancelled moves, under the lock: nobody plans them anew meanwhile."""
         with self._engine.transaction() as db:
-            cancelled = move_rows.written(db, State.CANCELLED, group=group)
+            cancelled = move_rows.written(db, State.CANCELLED, group=self._group)
         for found in cancelled:
-            buckets.block(self._tiers[found.move.tier], found.move.target)
+            with object_rows.deciding(self._engine) as db:
+                if move_rows.is_as_before(db, found):
+                    buckets.block(self._tiers[found.move.tier], found.move.target)
+
+    def _retire(self) -> None:
+        """Take the names of moves that were done, too: a mover that hangs may still be at one."""
+        with object_rows.deciding(self._engine) as db:
+            if rows.left(db, self._whose):
+                return
+            for found in move_rows.written(db, State.SWITCHED, State.DONE, group=self._group):
+                move_rows.retire(db, found.move.id, self._now_ms())
+        self._take_names()
 
     def _each(self, call: Callable[[], None]) -> None:
         """Go on to the next object whatever is wrong with this one; ``run`` raises it at last."""
@@ -152,6 +170,8 @@ class Eraser:
             removal.refuse_held(db, self._whose.person)
             if blanked.records:
                 bucket.replace(name, blanked.data, etag)
+            elif bucket.head(name).etag != etag:
+                raise Changed("another object stands there", reason="changed")
             bucket.purge(name)
             own = rows.runs_in(db, self._whose, name)
             active = [run for run in own if not run.superseded_ms]

@@ -75,6 +75,15 @@ def state_of(db: sa.Connection, move: str) -> State | None:
     return State(found) if found is not None else None
 
 
+def is_as_before(db: sa.Connection, found: Written) -> bool:
+    """Whether a move still is as far as it was, and has been since."""
+    query = sa.select(_MOVES.c.move).where(
+        _MOVES.c.move == found.move.id, _MOVES.c.state == found.state.value,
+        _MOVES.c.changed_ms == found.changed_ms,
+    )  # fmt: skip
+    return db.execute(query).first() is not None
+
+
 def switch_to(db: sa.Connection, move: Move, bundle: Bundle, now_ms: int) -> bool:
     """Point the index at a packed object; False if the move is stale, then nothing changed."""
     if not is_planned(db, move.id):
@@ -125,9 +134,14 @@ def cancel(db: sa.Connection, move: str, now_ms: int) -> bool:
     """Cancel a move that is planned; whether it was. Its runs are free again."""
     if not is_planned(db, move):
         return False
+    retire(db, move, now_ms)
+    return True
+
+
+def retire(db: sa.Connection, move: str, now_ms: int) -> None:
+    """Cancel a move, however far it is: nothing of what it moved is there any more."""
     db.execute(_MOVE_RUNS.delete().where(_MOVE_RUNS.c.move == move))
     set_state(db, move, State.CANCELLED, now_ms)
-    return True
 
 
 def finish(db: sa.Connection, move: str, now_ms: int) -> int:

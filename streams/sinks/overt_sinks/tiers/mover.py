@@ -170,13 +170,12 @@ class Mover:
     def _give_up(self, move: Move) -> step.Event:
         with object_rows.deciding(self.engine) as db:
             move_rows.cancel(db, move.id, self.now_ms())
-            state = move_rows.state_of(db, move.id)
-        # Only a move that was never switched is cancelled, so nobody needs what stands there. Of
-        # one that is forgotten nobody knows: it may have been done long ago.
-        if state is State.CANCELLED:
-            # Whoever may not take away what stands there leaves it to one who may.
-            with contextlib.suppress(Refused):
-                buckets.block(self.tiers[move.tier], move.target)
+            # Nobody needs what stands under the name of a cancelled move, as long as it is one:
+            # hence the lock. Of a move that is forgotten nobody knows: it may have been done.
+            if move_rows.state_of(db, move.id) is State.CANCELLED:
+                # Whoever may not take away what stands there leaves it to one who may.
+                with contextlib.suppress(Refused):
+                    buckets.block(self.tiers[move.tier], move.target)
         return step.Blocked()
 
     def _wait(self, moving: step.Moving, exc: OvertError) -> step.Moving:

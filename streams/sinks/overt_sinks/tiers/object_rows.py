@@ -23,9 +23,10 @@ _OPEN = (State.PLANNED.value, State.SWITCHED.value)
 _OWN = _RUNS.alias()
 IS_EMPTY = ~sa.exists().where(_RUNS.c.object == _OBJECTS.c.object)
 # No move is to carry the object, or made it a moment ago, or is to pack runs of it.
-IS_STILL = ~sa.exists().where(
-    _MOVES.c.target == _OBJECTS.c.object, _MOVES.c.state.in_(_OPEN)
-) & ~sa.exists().where(_OWN.c.object == _OBJECTS.c.object, _OWN.c.run == _MOVE_RUNS.c.run)
+_IS_CARRIED = sa.exists().where(_MOVES.c.target == _OBJECTS.c.object, _MOVES.c.state.in_(_OPEN))
+IS_STILL = ~_IS_CARRIED & ~sa.exists().where(
+    _OWN.c.object == _OBJECTS.c.object, _OWN.c.run == _MOVE_RUNS.c.run
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +78,11 @@ def named_still(db: sa.Connection, tier: str, names: Sequence[str]) -> list[str]
 
 
 def empty(db: sa.Connection, tier: str) -> list[Standing]:
-    """Return the objects of a tier that no run points into."""
-    query = sa.select(_OBJECTS).where(_OBJECTS.c.tier == tier, IS_EMPTY)
+    """Return the objects of a tier that no run points into.
+
+    Not those that are being carried: their copy in the other tier goes first, and the row says so.
+    """
+    query = sa.select(_OBJECTS).where(_OBJECTS.c.tier == tier, IS_EMPTY, ~_IS_CARRIED)
     return [standing(row) for row in db.execute(query.order_by(_OBJECTS.c.object)).mappings()]
 
 

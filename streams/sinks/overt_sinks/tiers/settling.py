@@ -13,6 +13,7 @@ from overt_sinks.index import HOT
 from overt_sinks.index.values import Standing
 from overt_sinks.naming import Partition
 from overt_sinks.tiers import buckets, move_rows, object_rows
+from overt_sinks.tiers.move_rows import Written
 from overt_sinks.tiers.mover import Mover
 from overt_sinks.tiers.naming import COLD, WARM
 from overt_sinks.tiers.plan import Kind, State
@@ -39,18 +40,26 @@ def _end_moves(mover: Mover) -> None:
         if found.changed_ms + mover.rules.grace_ms > now:
             mover.done.waiting += 1
             continue
-        move = found.move
-        if move.kind is not Kind.PACK:
-            source = move_rows.other_tier(move.tier)
-            if not _may(mover, partial(buckets.remove, mover.tiers[source], move.target)):
-                continue
-            telemetry.object_deleted(source, move.kind.value)
-            mover.done.deleted += 1
-        with object_rows.deciding(mover.engine) as db:
-            move_rows.finish(db, move.id, now)
+        _may(mover, partial(_end_move, mover, found, now))
     with object_rows.deciding(mover.engine) as db:
         oldest = now - max(mover.rules.min_hot_age_ms, mover.rules.grace_ms)
         move_rows.forget(db, State.DONE, oldest)
+
+
+def _end_move(mover: Mover, found: Written, now: int) -> None:
+    """Under the lock: the object may have come back to where it is removed from here."""
+    move = found.move
+    is_carried = move.kind is not Kind.PACK
+    source = move_rows.other_tier(move.tier)
+    with object_rows.deciding(mover.engine) as db:
+        if not move_rows.is_as_before(db, found):
+            return
+        if is_carried:
+            buckets.remove(mover.tiers[source], move.target)
+        move_rows.finish(db, move.id, now)
+    if is_carried:
+        telemetry.object_deleted(source, move.kind.value)
+        mover.done.deleted += 1
 
 
 def _unblock(mover: Mover) -> None:
@@ -59,13 +68,20 @@ def _unblock(mover: Mover) -> None:
     with mover.engine.transaction() as db:
         cancelled = move_rows.written(db, State.CANCELLED)
     for found in cancelled:
-        bucket, name = mover.tiers[found.move.tier], found.move.target
         is_old = found.changed_ms + mover.rules.min_hot_age_ms <= now
-        if not _may(mover, partial(buckets.block, bucket, name)):
-            continue
-        if is_old and _may(mover, partial(buckets.remove, bucket, name)):
-            with object_rows.deciding(mover.engine) as db:
-                move_rows.drop_cancelled(db, found.move.id)
+        _may(mover, partial(_keep_taken, mover, found, is_old=is_old))
+
+
+def _keep_taken(mover: Mover, found: Written, *, is_old: bool) -> None:
+    """Under the lock: whoever is late must not take away what a new plan put there."""
+    bucket, name = mover.tiers[found.move.tier], found.move.target
+    with object_rows.deciding(mover.engine) as db:
+        if not move_rows.is_as_before(db, found):
+            return
+        buckets.block(bucket, name)
+        if is_old:
+            buckets.remove(bucket, name)
+            move_rows.drop_cancelled(db, found.move.id)
 
 
 def _remove_empty(mover: Mover) -> None:
