@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import structlog
+import typer
 from typer.testing import CliRunner
 
-from overt_schemas.errors import Malformed, OvertError, Refused, Transient
+from overt_schemas.errors import Malformed, OvertError, Permanent, Refused, Transient
 from overt_sinks.commands import every
-from overt_sinks.commands.ending import exit_code
+from overt_sinks.commands.ending import exit_code, told
 from overt_sinks.commands.progress import progress
 from tests.sinks.test_settings import GOOD, write
 
@@ -39,6 +40,24 @@ def _as_before() -> Iterator[None]:
 )
 def test_each_failure_has_its_code(error: OvertError, code: int) -> None:
     assert exit_code(error) == code
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (Transient("the index does not answer", reason="index"), "does not answer: look whether"),
+        (Refused("the store refuses this identity", reason="store_refused"), "identity: see"),
+        (Refused("x: give it another", reason="store_refused"), "x: give it another\n"),
+        (Permanent("the index refuses the statement", reason="index"), "refuses the statement: "),
+    ],
+)
+def test_a_line_says_what_to_do_next(
+    error: OvertError, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit), told():
+        raise error
+
+    assert line in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["run", "verify"])

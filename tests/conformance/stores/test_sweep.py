@@ -87,4 +87,6 @@ def test_whoever_may_not_sweep_is_told_so(place: Place, tmp_path: Path) -> None:
     done = _sweep(_config(tmp_path, place, place.sink), "--age-h", "0")
 
     assert done.exit_code == 4
-    assert done.stderr == "overt-sink: the store refuses this identity\n"
+    assert done.stderr == (
+        "overt-sink: the store refuses this identity: see the rights in docs/stores.md\n"
+    )

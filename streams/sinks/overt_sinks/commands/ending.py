@@ -39,12 +39,27 @@ _CODES = {
         "copy_differs", "source_differs",
     ),
 }  # fmt: skip
+# What errors that are met deep below cannot say themselves.
+_NEXT = {
+    "store": "look whether it runs at store.url, and start this again",
+    "store_refused": "see the rights in docs/stores.md",
+    "index": "look whether it runs at index.url and is of this version, and start this again",
+    "kafka": "look whether it runs at kafka.bootstrap, and start this again",
+    "catalog": "look whether it runs at --catalog, and start this again",
+    "warehouse": "look whether it runs at --warehouse, and start this again",
+    "publish": "start this again in a while",
+}
 _CODE_OF = {reason: code for code, reasons in _CODES.items() for reason in reasons}
 
 
 def exit_code(exc: OvertError) -> int:
     """Return the exit code that an error ends a command with."""
     return _CODE_OF.get(exc.reason, EXIT_FAILURE)
+
+
+def _line(exc: OvertError) -> str:
+    said = str(exc)
+    return f"{said}: {_NEXT[exc.reason]}" if ":" not in said and exc.reason in _NEXT else said
 
 
 @contextmanager
@@ -54,7 +69,7 @@ def told(failed: Callable[[str], None] = lambda _reason: None) -> Iterator[None]
         yield
     except OvertError as exc:
         failed(exc.reason)
-        leave(str(exc), exit_code(exc))
+        leave(_line(exc), exit_code(exc))
     except KeyboardInterrupt:
         leave("interrupted: start it again, it goes on where it was", EXIT_INTERRUPTED)
     except (typer.Exit, typer.Abort):
