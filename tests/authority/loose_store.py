@@ -100,7 +100,7 @@ def serving(loose: Loose) -> Iterator[Loose]:
             if self.command != "HEAD":
                 self.wfile.write(body)
 
-        do_HEAD = do_DELETE = do_GET
+        do_HEAD = do_PUT = do_DELETE = do_GET
 
         def log_message(self, format: str, *args: object) -> None:
             pass

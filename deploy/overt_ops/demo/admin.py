@@ -28,7 +28,7 @@ class Door:
         # A context of our own: given a path, httpx 0.28 verifies by it and forgets the certificate.
         tls = ssl.create_default_context(cafile=str(self.ca))
         tls.load_cert_chain(self.principal / "cert.pem", self.principal / "key.pem")
-        return httpx.Client(base_url=self.url, verify=tls, timeout=20)
+        return httpx.Client(base_url=self.url, verify=tls, timeout=20, trust_env=False)
 
     def as_principal(self, name: str) -> "Door":
         """Return the same door for another principal."""

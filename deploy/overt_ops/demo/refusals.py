@@ -18,6 +18,7 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import S3Store
 
 from overt_ops.demo.admin import Door, call
+from overt_ops.topology.environment import unheard
 from overt_schemas import api, client, topics
 from overt_schemas.errors import Permanent, Refused
 
@@ -59,11 +60,12 @@ def at_object(who: Stranger, grant: str, name: str) -> str:
     """Return the authority's and the store's reasons for refusing an object."""
     first = _refused(who.door, "GET", f"{api.SEGMENTS}?grant=g-none&limit=1", api.NO_GRANT)
     _refused(who.door, "GET", f"{api.SEGMENTS}?grant={grant}&limit=1", api.NOT_YOURS)
-    store = S3Store(
-        who.bucket, endpoint=who.store_url, access_key_id=who.name, region="us-east-1",
-        secret_access_key=who.password, client_options={"allow_http": True},
-        virtual_hosted_style_request=False,
-    )  # fmt: skip
+    with unheard():
+        store = S3Store(
+            who.bucket, endpoint=who.store_url, access_key_id=who.name, region="us-east-1",
+            secret_access_key=who.password, client_options={"allow_http": True},
+            virtual_hosted_style_request=False,
+        )  # fmt: skip
     try:
         obstore.get(store, name)
     except (PermissionDeniedError, UnauthenticatedError) as refusal:

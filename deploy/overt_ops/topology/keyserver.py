@@ -68,7 +68,9 @@ class Keys:
     def __init__(self, door: KeyServer) -> None:
         self._door = door
         context = ssl.create_default_context(cafile=str(door.ca))
-        self._http = httpx.Client(base_url=f"{door.url}/v1/", verify=context, timeout=10)
+        self._http = httpx.Client(
+            base_url=f"{door.url}/v1/", verify=context, timeout=10, trust_env=False
+        )
 
     def __enter__(self) -> Self:
         token = login_token(self._door.jwt_key.read_bytes(), RECONCILER, int(time.time()))

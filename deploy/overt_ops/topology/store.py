@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from overt_ops.topology import connection
+from overt_ops.topology.environment import unheard
 from overt_schemas.errors import Permanent, Transient
 
 _MINUTE = timedelta(minutes=1)
@@ -21,18 +22,19 @@ def _ask(door: connection.Store, method: str, bucket: str) -> int:
     from obstore import sign
     from obstore.store import S3Store
 
-    store = S3Store(
-        bucket,
-        endpoint=door.url,
-        region="us-east-1",
-        access_key_id=door.access_key_file.read_text(),
-        secret_access_key=door.secret_key_file.read_text(),
-        client_options={"allow_http": True},
-        virtual_hosted_style_request=False,
-    )
+    with unheard():
+        store = S3Store(
+            bucket,
+            endpoint=door.url,
+            region="us-east-1",
+            access_key_id=door.access_key_file.read_text(),
+            secret_access_key=door.secret_key_file.read_text(),
+            client_options={"allow_http": True},
+            virtual_hosted_style_request=False,
+        )
     url = sign(store, "PUT" if method == "PUT" else "HEAD", "", _MINUTE)
     try:
-        answer = httpx.request(method, url, timeout=10)
+        answer = httpx.request(method, url, timeout=10, trust_env=False)
     except httpx.HTTPError as exc:
         raise Transient(f"object store: {exc}", reason="store") from exc
     return answer.status_code
