@@ -4,15 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from overt_schemas.errors import Refused
+from overt_schemas.errors import Malformed, Refused
 from overt_sinks import container
 from overt_sinks.erase.day import Erased, Eraser
 from overt_sinks.erase.rows import PersonDay
 from overt_sinks.index import hold_rows
 from overt_sinks.index.values import RunRow
+from overt_sinks.stores.store import Archived
 from overt_sinks.tiers import expiry
+from overt_sinks.tiers.buckets import Bucket, Buckets
 from overt_sinks.tiers.retention import Retention
 from tests.sinks.made import DAY, notice
+from tests.sinks.tiers.disturbed import Disturbance, DisturbedIndex, disturbed
 from tests.sinks.tiers.world import PEOPLE, World, device
 
 
@@ -169,3 +172,89 @@ def test_a_person_on_hold_does_not_expire(world: World) -> None:
     assert done.held == 2
     assert {row.person for row in world.runs()} == {PEOPLE[0]}
     world.check()
+
+
+def test_an_object_that_is_not_there_is_a_finding_and_the_others_are_erased(world: World) -> None:
+    fill(world)
+    lost, *_ = world.tiers()
+    world.buckets["hot"].delete(lost)
+
+    with pytest.raises(Malformed) as found:
+        erase(world)
+
+    assert found.value.reason == "source_differs"
+    assert traces(world) == 0
+
+
+@pytest.mark.parametrize("at", range(1, 12))
+def test_who_erases_while_another_does_finds_nothing_wrong(world: World, at: int) -> None:
+    fill(world)
+    world.next_day()
+    world.run()
+    world.run(later_s=90_000)
+
+    def meanwhile() -> None:
+        erase(world)
+
+    spoiler = Disturbance(at=at, event=meanwhile)
+    index = DisturbedIndex(str(world.index.pool.url), spoiler)
+    whose = PersonDay(person=PEOPLE[0], day=DAY)
+
+    done = Eraser(index, disturbed(world.buckets, spoiler), world.clock, whose)
+    assert done.run(lambda _d, _t: None).left == 0
+
+    index.close()
+    assert traces(world) == 0
+    world.check()
+
+
+class _Archive:
+    """A bucket whose objects of one person must be thawed before they are read."""
+
+    def __init__(self, bucket: Bucket, person: str) -> None:
+        self._bucket, self._person = bucket, person
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._bucket, name)
+
+    def read(self, name: str) -> bytes:
+        if self._person in name and "class=input" in name:
+            raise Archived("the object is archived: restore it first", reason="archived")
+        return self._bucket.read(name)
+
+
+def test_what_is_archived_waits_and_keeps_nothing_else_from_going(world: World) -> None:
+    fill(world)
+    world.next_day()
+    world.run()
+    world.run(later_s=90_000)
+    frozen: Buckets = {**world.buckets, "warm": _Archive(world.buckets["warm"], PEOPLE[0])}  # type: ignore[dict-item]
+
+    with pytest.raises(Archived):
+        Eraser(world.index, frozen, world.clock, PersonDay(person=PEOPLE[0], day=DAY)).run(
+            lambda _d, _t: None
+        )
+    assert {row.kind for row in world.runs() if row.person == PEOPLE[0]} == {"part"}
+
+    retention = Retention(days={"input": 1, "frame": 1, "mark": 1})
+    done = expiry.expire(world.index, frozen, retention, world.clock, lambda _d, _t: None)
+    assert done.waiting == 1
+    assert {row.person for row in world.runs()} == {PEOPLE[0]}
+
+
+def test_a_hold_that_comes_while_others_expire_stops_one_and_not_all(world: World) -> None:
+    fill(world)
+    world.next_day()
+    world.run()
+    world.run(later_s=90_000)
+    retention = Retention(days={"input": 1, "frame": 1, "mark": 1})
+
+    def tell(done: int, _total: int) -> None:
+        if done == 0:
+            with world.index.transaction(writes=True) as db:
+                hold_rows.place(db, hold_rows.Hold(person=PEOPLE[0], ticket="T-1", since_ms=0))
+
+    done = expiry.expire(world.index, world.buckets, retention, world.clock, tell)
+
+    assert done.held == 2
+    assert {row.person for row in world.runs()} == {PEOPLE[0]}

@@ -30,8 +30,9 @@ _CODES = {
     EXIT_NOT_AUTHORISED: (
         "store_refused", "kafka_refused", "index_refused", "create", "read", "list", "held",
     ),
-    # Nobody knows, or nobody can prove any more, where the chain should go on.
-    EXIT_PARTIAL: ("no_offset", "stale_offset", "expired", "unreadable"),
+    # Nobody knows, or nobody can prove any more, where the chain should go on; or the rest was done
+    # and this must be thawed first.
+    EXIT_PARTIAL: ("no_offset", "stale_offset", "expired", "unreadable", "archived"),
     # The store or an object is not what it must be.
     EXIT_FINDING: (
         "create_only", "create_only_second", "list_after_put", "wrong_checksum", "anonymous",

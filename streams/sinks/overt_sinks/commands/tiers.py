@@ -98,7 +98,10 @@ def retention_run(config: Config, output: Output = "text", progress_: Progress =
                 index, tiers_, wiring.retention(settings), SystemClock(),
                 progress("retention", "objects", wanted=progress_),
             )  # fmt: skip
-    text = f"{done.objects} objects expired, {done.records} records, {done.held} on hold"
+    text = (
+        f"{done.objects} objects expired, {done.records} records,"
+        f" {done.held} on hold, {done.waiting} wait"
+    )
     say(output, asdict(done), (text,))
     if done.findings:
         leave("some objects are not what they must be and stay: run verify", EXIT_FINDING)

@@ -30,7 +30,7 @@ from overt_sinks.index import HOT, gone_rows
 from overt_sinks.index.engine import Engine
 from overt_sinks.index.values import Standing
 from overt_sinks.placing import Place
-from overt_sinks.stores.store import Changed, NotFound
+from overt_sinks.stores.store import Archived, Changed, NotFound
 from overt_sinks.tiers import buckets, move_rows, object_rows, removal
 from overt_sinks.tiers.buckets import Buckets
 from overt_sinks.tiers.naming import Group
@@ -72,6 +72,7 @@ class Eraser:
             Refused: the person is on hold; reason ``held``.
             Transient: store or index do not answer; call again.
             Malformed: an object is not what the index says; the others are erased.
+            Archived: an object must be thawed first; the others are erased.
         """
         for _ in range(_PASSES):
             self._pass(tell)
@@ -129,8 +130,15 @@ class Eraser:
         """Go on to the next object whatever is wrong with this one; ``run`` raises it at last."""
         try:
             call()
-        except (Malformed, NotFound) as exc:
+        except (Malformed, Archived) as exc:
             self._failed = self._failed or exc
+        except NotFound as exc:
+            missing = Malformed(
+                "an object is not where the index says: run overt-sink verify",
+                reason="source_differs",
+            )
+            missing.__cause__ = exc
+            self._failed = self._failed or missing
 
     def _blank(self, name: str) -> None:
         """Blank the day's records in a hot object, and take their runs out of the index."""
@@ -185,7 +193,12 @@ class Eraser:
     def _remove(self, row: Standing) -> None:
         with self._engine.transaction() as db:
             runs = object_rows.active_runs(db, row.object)
-        data = removal.read_whole(self._tiers, row) if runs else b""
+        try:
+            data = removal.read_whole(self._tiers, row) if runs else b""
+        except (Malformed, NotFound):
+            if object_rows.is_as_before(self._engine, row):
+                raise
+            return  # somebody else moves or removes it: the next pass sees what is left
         with self._engine.transaction() as db:
             hidden = object_rows.hot_of(db, removal.offsets_of(data, runs))
         for name in hidden:

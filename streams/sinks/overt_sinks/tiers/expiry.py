@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from overt_schemas.clock import Clock
-from overt_schemas.errors import Malformed
+from overt_schemas.errors import Malformed, Refused
 from overt_sinks import telemetry
 from overt_sinks.index import gone_rows, hold_rows
 from overt_sinks.index.engine import Engine
 from overt_sinks.index.values import Standing
-from overt_sinks.stores.store import NotFound
+from overt_sinks.stores.store import Archived, NotFound
 from overt_sinks.tiers import object_rows, removal
 from overt_sinks.tiers.buckets import Buckets
 from overt_sinks.tiers.naming import COLD, WARM
@@ -23,7 +23,12 @@ Tell = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Expired:
-    """What expired. ``waiting`` objects still stand in hot; ``held`` are on legal hold."""
+    """What expired.
+
+    Attributes:
+        waiting: objects whose records still stand in hot, or that must be thawed first.
+        held: objects of people on legal hold.
+    """
 
     objects: int = 0
     records: int = 0
@@ -68,6 +73,12 @@ def expire(
             continue
         try:
             _remove(engine, tiers, row, now, done)
+        except Archived:
+            done.waiting += 1
+        except Refused as exc:
+            if exc.reason != removal.HELD:
+                raise
+            done.held += 1  # since a moment ago
         except (Malformed, NotFound) as exc:
             if object_rows.is_as_before(engine, row):
                 telemetry.move_found(exc.reason)

@@ -23,6 +23,7 @@ from overt_sinks.tiers.buckets import Buckets
 from overt_sinks.tiers.naming import COLD, WARM
 from overt_sinks.tiers.step import READINGS
 
+HELD = "held"
 Offsets = dict[tuple[str, int], list[tuple[int, int]]]
 May = Callable[[sa.Connection], bool]
 
@@ -67,7 +68,7 @@ def refuse_held(db: sa.Connection, person: str) -> None:
     """
     if hold_rows.held(db, (person,)):
         raise Refused(
-            "the person is on legal hold: overt-sink hold list names the ticket", reason="held"
+            "the person is on legal hold: overt-sink hold list names the ticket", reason=HELD
         )
 
 
