@@ -1,1 +1,1 @@
-"""The commands of `overt-sink`, one module an area; each has `register(app)` and nothing else."""
+"""The commands of `overt-sink`, one module an area with `register(app)`; `every` has them all."""
