@@ -39,6 +39,7 @@ class Account:
     """What was met so far. Fed by one thread: links first, then gone, then what stands.
 
     Attributes:
+        doubted: offsets that stand in objects which are not those in the index: they prove nothing.
         excused: offsets nobody can tell of, because their object changed meanwhile.
         told: offsets of objects that are missing or unreadable, which is one finding, not many.
         unread: how many records stand in objects that could not be read, at offsets nobody knows.
@@ -49,6 +50,7 @@ class Account:
     met: dict[Source, Offsets] = field(default_factory=lambda: defaultdict(Offsets))
     aside: dict[Source, Offsets] = field(default_factory=lambda: defaultdict(Offsets))
     gone: dict[Source, Offsets] = field(default_factory=lambda: defaultdict(Offsets))
+    doubted: dict[Source, Offsets] = field(default_factory=lambda: defaultdict(Offsets))
     excused: dict[Source, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     told: dict[Source, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     links: int = 0
@@ -59,8 +61,8 @@ class Account:
 
     @property
     def is_closed(self) -> bool:
-        """Whether every offset was met or is explained; false while anything was not read."""
-        return not self.unread and not self.findings.counts[Kind.UNACCOUNTED]
+        """Whether every offset was met or is explained, and nothing is doubted or was not read."""
+        return not self.unread and not self.doubted and not self.findings.counts[Kind.UNACCOUNTED]
 
     def link(self, link: Link) -> None:
         """Add the next link of its partition."""

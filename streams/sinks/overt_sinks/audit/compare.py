@@ -43,7 +43,7 @@ def compare(subject: Subject, contents: Contents, account: Account) -> None:
             kinds.append(Kind.ROWS)
     for kind in kinds:
         account.findings.add(whole(kind, subject, contents))
-    _stand(subject, contents, account)
+    _stand(subject, contents, account, is_doubted=bool(kinds))
 
 
 def whole(kind: Kind, subject: Subject, contents: Contents | None = None) -> Finding:
@@ -115,7 +115,7 @@ def _half_erased(subject: Subject, contents: Contents) -> bool:
     return any(row.byte_from not in made for row in subject.runs)
 
 
-def _stand(subject: Subject, contents: Contents, account: Account) -> None:
+def _stand(subject: Subject, contents: Contents, account: Account, *, is_doubted: bool) -> None:
     begins = {row.byte_from for row in subject.runs if row.superseded_ms == 0}
     active = [n for n, run in enumerate(contents.runs) if run.byte_from in begins]
     for source, offsets in contents.of(~contents.blanked):
@@ -131,6 +131,8 @@ def _stand(subject: Subject, contents: Contents, account: Account) -> None:
                 )
             )
     for source, offsets in contents.standing(active):
+        if is_doubted:
+            account.doubted[source].add(offsets)
         gone = account.gone.get(source)
         account.stand(source, offsets if gone is None else offsets[~gone.holds(offsets)])
 

@@ -88,10 +88,16 @@ class World:
     min_hot_age_ms: int
 
     def is_met(self, contents: Contents) -> bool:
-        """Whether each record that was not blanked stands elsewhere or is gone on purpose."""
+        """Whether each record that was not blanked stands elsewhere or is gone on purpose.
+
+        What stands in an object that is not the one in the index counts for nothing.
+        """
         for source, offsets in contents.of(~contents.blanked):
             met = self.account.met.get(source)
             if met is None or not met.holds(offsets).all():
+                return False
+            doubted = self.account.doubted.get(source)
+            if doubted is not None and doubted.holds(offsets).any():
                 return False
         return True
 
@@ -116,6 +122,8 @@ def linked_stray(world: World, link: Link, contents: Contents | None) -> Step | 
         if any(world.account.returned(s, o) for s, o in contents.of(~contents.blanked)):
             return _left("it holds records that were erased: erase them again", "hot", link.object)
         return Step(do=Do.INDEX, tier="hot", object=link.object, count=len(unmet))
+    if not world.is_met(contents):
+        return _left("what stands elsewhere is not what the index says", "hot", link.object)
     return _delete_hot(world, link.object, link, link.last_offset)
 
 
