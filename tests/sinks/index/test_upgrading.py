@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from overt_schemas import index as contract
-from overt_schemas.errors import OvertError, Permanent, Transient
+from overt_schemas.errors import OvertError, Permanent, Refused, Transient
 from overt_sinks.index import Index, migrations, tables, upgrading
 from overt_sinks.index.engine import Engine
 from tests.sinks.index import old
@@ -200,3 +200,30 @@ def test_an_upgrade_does_not_wait_for_ever_behind_a_reader(
     assert upgrading.upgrade(index) == ("0001", "0002")
     index.close()
     reader.dispose()
+
+
+def test_who_only_looks_makes_no_index_and_upgrades_none(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/index/index.db"
+
+    with pytest.raises(Refused, match="there is no index"):
+        Index.existing(url)
+
+    assert not (tmp_path / "index").exists()
+
+
+def test_an_empty_database_is_no_index(url: str) -> None:
+    Engine(url).close()
+
+    with pytest.raises(Refused, match="there is no index"):
+        Index.existing(url)
+
+
+def test_an_index_that_is_there_is_opened(url: str) -> None:
+    made = Index(url)
+    made.create()
+    made.close()
+
+    index = Index.existing(url)
+
+    assert list(index.links()) == []
+    index.close()

@@ -177,8 +177,7 @@ class Survey:
 
 def survey(config: Settings, now_ms: int) -> Survey:
     """Return a survey of what the settings name; nothing is read yet."""
-    index = Index(config.index.url)
-    index.create()
+    index = Index.existing(config.index.url)
     report = Report()
     tiers = config.tiers
     world = World(

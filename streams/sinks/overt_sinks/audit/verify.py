@@ -37,8 +37,7 @@ def verify(
     progress: Progress = lambda _done, _total: None,
 ) -> tuple[Report, Summary]:
     """Return the account of everything in any tier, and what of the log is in no object."""
-    index = Index(config.index.url)
-    index.create()
+    index = Index.existing(config.index.url)
     report = Report(quick=quick)
     committed = committed_offsets(config, report.unproven)
     check(index, open_tiers(config), committed, report, workers=workers, progress=progress)

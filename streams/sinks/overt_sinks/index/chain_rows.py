@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from overt_schemas.errors import Permanent
 from overt_sinks.container import Object
 from overt_sinks.index import gone_rows, tables, upgrading
-from overt_sinks.index.engine import PAGE, Engine, insert_once
+from overt_sinks.index.engine import PAGE, Engine, insert_once, is_missing
 from overt_sinks.naming import Partition, run_name
 from overt_sinks.runs import Run
 
@@ -48,6 +48,25 @@ class Link:
 
 class Index(Engine):
     """One index as a sink uses it; may be used from several threads."""
+
+    @classmethod
+    def existing(cls, url: str) -> "Index":
+        """Return an index that is there, for whoever looks: nothing is made, nothing upgraded.
+
+        Raises:
+            Transient: the index is busy or away.
+            Refused: there is none.
+            Permanent: it is of another overt-sink.
+        """
+        if is_missing(url):
+            raise upgrading.missing()
+        index = cls(url)
+        try:
+            upgrading.require(index)
+        except BaseException:
+            index.close()
+            raise
+        return index
 
     def create(self) -> None:
         """Bring the tables to the newest migration; at once if they are there already.

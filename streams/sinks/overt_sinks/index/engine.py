@@ -124,10 +124,21 @@ def _parsed(url: str) -> sa.URL:
     return parsed
 
 
+def is_missing(url: str) -> bool:
+    """Whether an embedded index's file is not there; opening it would make an empty one."""
+    path = _file_of(_parsed(url))
+    return path is not None and not path.exists()
+
+
+def _file_of(url: sa.URL) -> Path | None:
+    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return Path(str(url.database)) if is_file else None
+
+
 def _make_private(url: sa.URL) -> None:
     """Create an embedded index's file for its owner alone; SQLite copies the mode to its log."""
-    if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
-        path = Path(str(url.database))
+    path = _file_of(url)
+    if path is not None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from overt_schemas.errors import Permanent
+from overt_schemas.errors import Permanent, Refused
 from overt_sinks.index.engine import Engine, lock
 
 HEAD = "0002"
@@ -43,6 +43,32 @@ def upgrade(engine: Engine) -> tuple[str, str]:
                 db.execute(sa.text(f"SET LOCAL lock_timeout = {_LOCK_MS}"))
             _run(db, at if not is_stamped else EMPTY)
     return at, HEAD
+
+
+def require(engine: Engine) -> None:
+    """Return nothing where the index stands at the newest migration; change nothing.
+
+    Raises:
+        Refused: there is none.
+        Permanent: it is of another overt-sink.
+    """
+    with engine.transaction() as db:
+        at, _ = _standing(db)
+    if at == EMPTY:
+        raise missing()
+    if at != HEAD:
+        raise Permanent(
+            "the index is of an older overt-sink: run overt-sink index upgrade",
+            reason="index_older",
+        )
+
+
+def missing() -> Refused:
+    """Return what is said of an index that is not there."""
+    return Refused(
+        "there is no index at index.url: check it (overt-sink index upgrade makes an empty one)",
+        reason="settings",
+    )
 
 
 def _standing(db: sa.Connection) -> tuple[str, bool]:

@@ -20,10 +20,9 @@ from overt_sinks.tiers.retention import Retention
 
 @contextmanager
 def open_index(config: Settings) -> Iterator[Index]:
-    """The index, at its newest migration."""
-    index = Index(config.index.url)
+    """The index, which must be there."""
+    index = Index.existing(config.index.url)
     try:
-        index.create()
         yield index
     finally:
         index.close()
