@@ -113,7 +113,13 @@ class Ground:
         """Commit the beginning, as ``topology apply`` does; False while the group has a member."""
         tops = [TopicPartition(PART, n, 0) for n in range(PARTITIONS)]
         asked = self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, tops)])
-        return _done(asked)
+        try:
+            answers = [
+                one for done in asked.values() for one in done.result(_ASK_S).topic_partitions
+            ]
+        except KafkaException:
+            return False
+        return all(answer.error is None for answer in answers)
 
     def forget(self, group: str) -> bool:
         """Delete a group with its offsets; False while it has a member."""

@@ -23,6 +23,7 @@ from tests.sinks.storm.hands import Killer, Process
 from tests.sinks.storm.weather import Dice, Weather, until
 
 _DRAIN_S = 600
+_MEMBER_S = 60
 _EXIT_PARTIAL = 5
 _FAST = {"flush_age_s": 0.15, "object_bytes": 65536, "budget_bytes": 8 * 1048576, "writers": 3}
 
@@ -82,7 +83,8 @@ class Storm:
         def begin(code: int) -> None:
             # What the message of exit 5 asks a person to do, after the topic was made anew.
             if code == _EXIT_PARTIAL and len(self.incarnations) > 1:
-                self.place.commit_zero(group)
+                # A static member is one until its session is over, whatever became of it.
+                until(lambda: self.place.commit_zero(group), _MEMBER_S, f"{group} without members")
 
         return begin
 
@@ -134,7 +136,7 @@ class Storm:
         victim = self.workers[self.trials["offsets_lost"] % len(self.workers)]
         victim.hold()
         say(f"offsets of {victim.name} lost")
-        until(lambda: self.place.forget(victim.name), 60, "an empty group")
+        until(lambda: self.place.forget(victim.name), _MEMBER_S, "an empty group")
         victim.release()
         self.trials["offsets_lost"] += 1
 
