@@ -163,6 +163,7 @@ import os, signal, sys, time
 from overt_ops import cli
 # Who starts the tests in the background has SIGINT ignored, which a child inherits.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 def waits(**_):
     try:
         os.kill(os.getpid(), int(sys.argv[1])); time.sleep(20)
