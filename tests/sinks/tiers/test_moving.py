@@ -6,8 +6,11 @@ from pathlib import Path
 import fastavro
 import pytest
 
+from overt_schemas.errors import Permanent
 from overt_schemas.ids import Stream
 from overt_sinks import container
+from overt_sinks.tiers import passing
+from overt_sinks.tiers.mover import Mover
 from tests.sinks.made import notice
 from tests.sinks.tiers.world import PEOPLE, World, device
 
@@ -203,3 +206,19 @@ def test_a_warm_object_goes_cold_and_is_readable_all_the_way(world: World) -> No
 
 def _datums(data: bytes) -> list[bytes]:
     return [data[start:end] for start, end, _ in container.cut(data)]
+
+
+def test_a_mover_that_is_told_to_end_begins_no_other_move(world: World) -> None:
+    _two_people(world)
+    world.next_day()
+    mover = Mover(
+        world.index, world.buckets, world.rules, world.clock, pause=lambda _s: True,
+        spread=lambda: 0.5,
+    )  # fmt: skip
+
+    with pytest.raises(Permanent, match="the next mover goes on"):
+        passing.run(mover, world.committed(), lambda _d, _t: None)
+
+    assert mover.done.moved == 0
+    assert world.run().done.moved > 0
+    world.check()

@@ -82,7 +82,9 @@ class Mover:
         Raises:
             Transient: store or index do not answer; the move stays planned.
             Refused: this identity may not.
+            Permanent: reason ``interrupted``; the next mover goes on here.
         """
+        self._unless_stopped(0.0)
         try:
             copy = self.patiently(lambda: copies.make(self.engine, self.tiers, self._sources, move))
             moved = self._go(move, copy)
@@ -188,7 +190,11 @@ class Mover:
 
     def _until(self, moving: step.Moving) -> None:
         left = moving.not_before - self._ms()
-        if moving.not_before and left > 0 and self._pause(left / 1000):
+        if moving.not_before and left > 0:
+            self._unless_stopped(left / 1000)
+
+    def _unless_stopped(self, wait_s: float) -> None:
+        if self._pause(wait_s):
             raise Permanent("stopped; the next mover goes on here", reason=INTERRUPTED)
 
     def _ms(self) -> int:
