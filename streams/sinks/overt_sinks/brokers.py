@@ -66,6 +66,10 @@ def open_consumer(settings: Kafka, group: str, instance: str) -> Consumer:
         "heartbeat.interval.ms": 2_000,
         # One tenure for all partitions: the loop counts on losing all at once.
         "partition.assignment.strategy": "range",
+        # librdkafka rests for a second whenever so much is fetched and not yet taken: a backlog
+        # came in bursts. What is fetched is lost at each pause, so it is little.
+        "queued.max.messages.kbytes": 16_384,
+        "fetch.queue.backoff.ms": 10,
     }
     return Consumer({**config, "on_commit": _told}, logger=telemetry.kafka_log())
 

@@ -35,7 +35,7 @@ from tests.stack import brokers
 PARTITIONS = 4
 GROUPS = ("sink", "storm-1", "storm-2")
 _ASK_S = 20
-_INDEX_DISK, _STORE_DISK = "192m", "512m"
+_INDEX_DISK, _STORE_DISK = "192m", "3g"
 _SETTLED = {"retention.ms": "604800000", "max.message.bytes": "1048576"}
 
 
@@ -61,9 +61,11 @@ class Disk:
         """Leave no room on it."""
         ballast = os.open(self.folder / "ballast", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            room, block = os.fstatvfs(ballast), os.statvfs(self.folder).f_bsize
-            for _ in range(room.f_bavail + 1):
-                os.write(ballast, bytes(block))
+            room = os.fstatvfs(ballast)
+            os.posix_fallocate(ballast, 0, max(1, (room.f_bavail - 1) * room.f_bsize))
+            os.lseek(ballast, 0, os.SEEK_END)
+            while True:  # what is left, and what comes free meanwhile
+                os.write(ballast, bytes(room.f_bsize))
         except OSError:
             return
         finally:

@@ -41,7 +41,7 @@ SHORT = Weather(
     pause_s=0.003, youngest_s=10, slow_s=1.5,
 )  # fmt: skip
 LONG = Weather(
-    seed=7, kills=200, trials=4, every_s=(0.2, 2.4), freezes_s=(1.0, 14.0), full_s=4.0,
+    seed=7, kills=200, trials=3, every_s=(0.2, 1.8), freezes_s=(1.0, 14.0), full_s=4.0,
     pause_s=0.003, youngest_s=90, slow_s=25.0,
 )  # fmt: skip
 
