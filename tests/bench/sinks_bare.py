@@ -13,9 +13,8 @@ import time
 from pathlib import Path
 
 import obstore
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 
-from overt_schemas import client
 from overt_sinks import brokers, settings
 from overt_sinks.stores.store import open_store
 
@@ -33,7 +32,7 @@ def main() -> None:
             name = f"{folder}/{secrets.token_hex(8)}"
             obstore.put(bucket.backend, name, data, mode="create", use_multipart=False)
 
-    consumer = Consumer(client.consumer(brokers.connection(config.kafka), config.sink.group))
+    consumer = brokers.open_consumer(config.kafka, config.sink.group, "bench-bare")
     threads = [threading.Thread(target=put) for _ in range(config.sink.writers)]
     for thread in threads:
         thread.start()
