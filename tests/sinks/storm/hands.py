@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PROGRAM = str(Path(sys.executable).with_name("overt-sink"))
-_LOOK_S = 0.02
+_LOOK_S, _STOP_S = 0.02, 60.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class Process:
     Attributes:
         codes: how often it ended by itself, by exit code.
         kills: how often it was killed.
+        stuck: whether it did not end when it was asked to.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Process:
     pause_s: float = 0.0
     codes: Counter[int] = field(default_factory=Counter)
     kills: int = 0
+    stuck: bool = False
     on_code: Callable[[int], None] = lambda _code: None
     _over: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -88,8 +90,10 @@ class Process:
         if running is not None:
             running.terminate()
         if self._thread is not None:
-            self._thread.join(30)
-            assert not self._thread.is_alive(), f"{self.name} does not end"
+            self._thread.join(_STOP_S)  # an answer that is slow may still be under way
+            if self._thread.is_alive():
+                self.stuck = True
+                self.kill()
 
     def events(self, name: str) -> list[dict[str, object]]:
         """Return its log lines of one event."""

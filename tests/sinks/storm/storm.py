@@ -216,6 +216,7 @@ def judged(it: Storm, seconds: float) -> Outcome:
         wrong.append(f"{feeder.unanswered} records were never acknowledged")
     processes = (*it.workers, *it.movers)
     for process in processes:
+        wrong += [f"{process.name} did not end"] if process.stuck else []
         wrong += [f"{process.name} broke: {row}" for row in process.events("sink_broke")]
     killed = sum(process.kills for process in processes)
     adopted = sum(len(worker.events("object_adopted")) for worker in it.workers)
