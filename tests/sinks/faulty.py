@@ -69,6 +69,8 @@ def before(url: str, faults: Faults) -> Iterator[str]:
 
     class Proxy(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # head and body are two writes
+        wbufsize = -1
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -144,6 +146,7 @@ def before(url: str, faults: Faults) -> Iterator[str]:
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(body[:sent])
+                self.wfile.flush()
             if sent is not None:
                 self.close_connection = True
 

@@ -31,12 +31,12 @@ class Stored:
     tiers: Counter[str]
 
 
-def read_all(config: Path) -> Stored:
-    """Read every run that is not superseded."""
+def read_all(config: Path, url: str) -> Stored:
+    """Read every run that is not superseded, from the store at ``url``."""
     known = settings.load(config)
     keys = settings.store_keys(known.store)
     buckets = {
-        tier: open_store(known.store.url, bucket, keys)
+        tier: open_store(url, bucket, keys)
         for tier, bucket in (
             ("hot", known.store.hot), ("warm", known.store.warm), ("cold", known.store.cold),
         )

@@ -203,8 +203,9 @@ def storm(folder: Path, weather: Weather, index_url: str = "") -> Outcome:
 
 def judged(it: Storm, seconds: float) -> Outcome:
     """Read everything and hold it against what was produced."""
+    say("the account")
     feeder, faults = it.feeder, it.place.faults
-    stored = account.read_all(it.verify)
+    stored = account.read_all(it.verify, it.place.running.store_url)
     wrong = account.differences(stored, feeder.sent, feeder.noise)
     report = account.verified(it.verify)
     if report["code"] != 0:
