@@ -220,11 +220,21 @@ def test_a_slow_store_shows_as_a_pause_and_not_as_memory(desk: Desk) -> None:
     small = Limits(
         age_ns=20_000_000, object_bytes=10_000, budget_bytes=20_000, writers=1
     )  # fmt: skip
-    desk.store.failures = ["before"] * 3
+    desk.store.failures = ["before"] * 5
 
     consumer = desk.run(_give(0, 1), limits=small, until=_committed(p0=40, p1=5))
 
     assert {"pause", "resume"} <= set(consumer.calls)
+    assert desk.stored(0) == list(enumerate(LOG))
+
+
+def test_a_moment_without_room_pauses_nothing(desk: Desk) -> None:
+    small = Limits(age_ns=20_000_000, object_bytes=10_000, budget_bytes=20_000, writers=1)
+    desk.store.failures = ["before"]
+
+    consumer = desk.run(_give(0, 1), limits=small, until=_committed(p0=40, p1=5))
+
+    assert {"pause", "resume"} & set(consumer.calls) == set()
     assert desk.stored(0) == list(enumerate(LOG))
 
 

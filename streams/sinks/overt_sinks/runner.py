@@ -3,6 +3,9 @@
 Objects are made in writers' threads; everything else, Kafka's callbacks too, happens here. An
 offset is committed after its object and its rows stand. What was taken of a partition is dropped
 when it is revoked: whoever gets it reads on from where the chain ends.
+
+While the budget is full nothing is taken. Kafka is told to pause only when that lasts: a pause
+throws away what was fetched ahead, and fetching begins slowly after it.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,6 +26,8 @@ _POLL_RECORDS = 500
 _LONGEST_POLL_S = 0.25
 _BUSY_POLL_S = 0.02  # an object is on its way: see soon that it stands
 _FINISH_WAIT_S = 0.1
+# Rebalances are heard only while we take: this long, nobody waits for us.
+_HOLD_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,8 @@ class Runner:
     _failure: OvertError | None = field(init=False, default=None)
     _is_ready: bool = field(init=False, default=False)
     _committed: dict[Partition, int] = field(init=False, default_factory=dict)
+    _full_since: int | None = field(init=False, default=None)
+    _is_paused: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self._desk = Desk(limits=self.limits)
@@ -78,6 +85,11 @@ class Runner:
 
     def _turn(self) -> None:
         self.watch.check(self.source.topic_id, self.clock.boot_ns())
+        if self._holds():
+            for outcome in self.crew.outcomes(_BUSY_POLL_S):
+                self._settle(outcome)
+            self._apply(rolling.Tick())
+            return
         messages = self.consumer.consume(_POLL_RECORDS, self._poll_s())
         if self._failure is not None:
             raise self._failure
@@ -91,6 +103,17 @@ class Runner:
         self._apply(rolling.Polled(records=records))
         for outcome in self.crew.outcomes():
             self._settle(outcome)
+
+    def _holds(self) -> bool:
+        """Whether nothing is taken now, because there is no room; pause if that lasts."""
+        if self._full_since is None or self._is_paused:
+            return False
+        if self.clock.boot_ns() - self._full_since < _HOLD_NS:
+            return True
+        telemetry.fetching_paused(self._desk.size)
+        self.consumer.pause(self.consumer.assignment())
+        self._is_paused = True
+        return False
 
     def _poll_s(self) -> float:
         if any(lane.writing for lane in self._desk.lanes.values()):
@@ -129,11 +152,13 @@ class Runner:
                     self._committed[where] = offset
                     brokers.commit(self.consumer, {where: offset}, wait=False)
                 case rolling.Pause():
-                    telemetry.fetching_paused(self._desk.size)
-                    self.consumer.pause(self.consumer.assignment())
+                    self._full_since, self._is_paused = self.clock.boot_ns(), False
                 case rolling.Resume():
-                    telemetry.fetching_resumed(self._desk.size)
-                    self.consumer.resume(self.consumer.assignment())
+                    self._full_since = None
+                    if self._is_paused:
+                        self._is_paused = False
+                        telemetry.fetching_resumed(self._desk.size)
+                        self.consumer.resume(self.consumer.assignment())
 
     def _assigned(self, consumer: Any, partitions: list[Any]) -> None:
         # An exception in a callback would surface wherever librdkafka pleases.
